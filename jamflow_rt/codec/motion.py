@@ -1,0 +1,112 @@
+"""The `mesh` motion space: motion latents ⇄ FaceState.
+
+A motion latent is a whitened vector of three groups: `mouth` and `eyes` (principal components of
+the lower and the upper face, learned from real video by `jamflow-rt prepare`) and `pose` (head
+rotation 3, shift 2, log-scale 1). Everything is relative to the average, so a latent of zeros is
+the average face and unit steps are as likely in every direction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from jamflow_rt.codec.face import N_LANDMARKS, FaceState
+from jamflow_rt.config import MotionGroup
+from jamflow_rt.errors import InvalidInput
+
+POSE_SIZE = 6
+
+
+@dataclass(frozen=True)
+class MotionSpace:
+    """Linear map between motion latents and faces. Immutable; shared by all sessions."""
+
+    average: NDArray[np.float32]
+    """(478, 3) the latent origin in the canonical frame."""
+    mouth: NDArray[np.float32]
+    """(M, 478, 3) displacement for one unit of each mouth number."""
+    eyes: NDArray[np.float32]
+    """(E, 478, 3) displacement for one unit of each number of eyes and brows."""
+    pose_mean: NDArray[np.float32]
+    """(6,)"""
+    pose_std: NDArray[np.float32]
+    """(6,)"""
+    rest: NDArray[np.float32]
+    """(D,) the latent of the face at rest: lips closed, eyes open, looking straight."""
+
+    @property
+    def groups(self) -> tuple[MotionGroup, ...]:
+        """The groups of the latent vector, in order."""
+        return (
+            MotionGroup(name="mouth", size=len(self.mouth)),
+            MotionGroup(name="eyes", size=len(self.eyes)),
+            MotionGroup(name="pose", size=POSE_SIZE),
+        )
+
+    @property
+    def size(self) -> int:
+        """Numbers a motion frame."""
+        return len(self.mouth) + len(self.eyes) + POSE_SIZE
+
+    @property
+    def neutral(self) -> NDArray[np.float32]:
+        """(478, 3) the mesh at rest; renderers apply a face's difference from it."""
+        return self.meshes(self.rest[None])[0]
+
+    def meshes(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pose-free meshes (T, 478, 3) of latents (T, D)."""
+        self._check(latents)
+        basis = np.concatenate([self.mouth, self.eyes]).reshape(-1, N_LANDMARKS * 3)
+        shift = latents[:, : len(basis)].astype(np.float32) @ basis
+        return self.average + shift.reshape(-1, N_LANDMARKS, 3)
+
+    def decode(self, latents: NDArray[np.float32]) -> list[FaceState]:
+        """Faces of latents (T, D).
+
+        Raises:
+            InvalidInput: the latents have another width, or hold NaN.
+        """
+        meshes = self.meshes(latents)
+        pose = latents[:, -POSE_SIZE:] * self.pose_std + self.pose_mean
+        pose = pose - (self.rest[-POSE_SIZE:] * self.pose_std + self.pose_mean)
+        return [
+            FaceState(mesh, p[:3].astype(np.float32), p[3:5].astype(np.float32), float(np.exp(p[5])))
+            for mesh, p in zip(meshes, pose, strict=True)
+        ]
+
+    def encode(
+        self, meshes: NDArray[np.float32], pose: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Latents (T, D) of canonical meshes (T, 478, 3) and raw poses (T, 6)."""
+        basis = np.concatenate([self.mouth, self.eyes]).reshape(-1, N_LANDMARKS * 3)
+        shift = (meshes - self.average).reshape(len(meshes), -1)
+        coefficients = np.linalg.lstsq(basis.T, shift.T, rcond=None)[0].T
+        whitened = (pose - self.pose_mean) / self.pose_std
+        return np.concatenate([coefficients, whitened], axis=1).astype(np.float32)
+
+    def _check(self, latents: NDArray[np.float32]) -> None:
+        if latents.ndim != 2 or latents.shape[1] != self.size:
+            raise InvalidInput(
+                f"Motion of shape {latents.shape} does not fit: this space wants (frames, {self.size})."
+            )
+        if not np.isfinite(latents).all():
+            raise InvalidInput("Motion holds NaN or infinite numbers.")
+
+    def save(self, path: Path) -> None:
+        """Write the space as safetensors."""
+        save_file({name: getattr(self, name) for name in _TENSORS}, str(path))
+
+    @classmethod
+    def load(cls, path: Path) -> MotionSpace:
+        """Read a space that `save` wrote."""
+        with safe_open(str(path), framework="numpy") as file:
+            return cls(**{name: file.get_tensor(name) for name in _TENSORS})
+
+
+_TENSORS = ("average", "mouth", "eyes", "pose_mean", "pose_std", "rest")

@@ -1,0 +1,143 @@
+"""Settings as frozen pydantic models: a misspelt key is an error, not a surprise."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from jamflow_rt.beats import MOTION_RATE, N_MELS
+
+
+class StrictModel(BaseModel):
+    """Base of all settings: unknown keys are refused, instances do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StreamConfig(StrictModel):
+    """One of the two streams of the network (Audio-DiT or Motion-DiT)."""
+
+    width: int
+    ff_mult: int = 2
+    conv_kernel: int = 31
+    """Kernel of the convolutional position embedding (odd)."""
+    conv_groups: int = 16
+
+
+class TextConfig(StrictModel):
+    """How text reaches the Audio-DiT.
+
+    `phonemes`: one phoneme id per mel frame, expanded by durations. `characters`: F5-TTS's way,
+    characters first and filler after, padded to the length of the mel.
+    """
+
+    kind: Literal["phonemes", "characters"]
+    vocab: int
+    width: int
+    layers: int
+    expansion: int = 2
+
+
+class MotionGroup(StrictModel):
+    """A named slice of the motion vector with a mask of its own."""
+
+    name: str
+    size: int
+
+
+class ModelConfig(StrictModel):
+    """The joint network (JAM-Flow, arXiv 2506.23552; see `jamflow_rt.model.jam`)."""
+
+    depth: int
+    heads: int
+    head_size: int = 64
+    audio: StreamConfig
+    motion: StreamConfig
+    text: TextConfig
+    groups: tuple[MotionGroup, ...]
+    """Generated motion, in the order of the motion vector."""
+    given: int = 0
+    """Numbers a frame that are always given and never generated (the paper's `e_rest`)."""
+    mels: int = N_MELS
+    window_seconds: float = 0.5
+    """Reach of the local attention bands, to each side."""
+    qk_norm: bool = False
+    shared_modulation: bool = False
+    """One AdaLN projection for all blocks with a learned offset a block, instead of one each."""
+    mask_channels: bool = False
+    """Tell the network in channels of their own which places are masked (F5 does not)."""
+
+    @model_validator(mode="after")
+    def _check(self) -> ModelConfig:
+        if self.depth % 2:
+            raise ValueError(f"depth must be even (half of the blocks are joint), not {self.depth}")
+        return self
+
+    @property
+    def motion_size(self) -> int:
+        """Generated numbers a motion frame."""
+        return sum(group.size for group in self.groups)
+
+    @property
+    def window_motion(self) -> float:
+        """`window_seconds` in motion frames."""
+        return self.window_seconds * MOTION_RATE
+
+    @classmethod
+    def default(cls, motion: tuple[MotionGroup, ...]) -> ModelConfig:
+        """The small configuration that ships in the package and runs on a CPU."""
+        return cls(
+            depth=8,
+            heads=4,
+            audio=StreamConfig(width=256, conv_kernel=15),
+            motion=StreamConfig(width=128, conv_kernel=7),
+            text=TextConfig(kind="phonemes", vocab=178, width=128, layers=3),
+            groups=motion,
+            qk_norm=True,
+            shared_modulation=True,
+            mask_channels=True,
+        )
+
+    @classmethod
+    def paper(cls) -> ModelConfig:
+        """JAM-Flow as published: F5TTS_v1_Base as Audio-DiT, LivePortrait's mouth as motion."""
+        return cls(
+            depth=22,
+            heads=16,
+            audio=StreamConfig(width=1024),
+            motion=StreamConfig(width=640),
+            text=TextConfig(kind="characters", vocab=2545, width=512, layers=4),
+            groups=(MotionGroup(name="mouth", size=12),),
+            given=51,
+        )
+
+
+class SamplingConfig(StrictModel):
+    """How windows are sampled."""
+
+    evaluations: int = Field(default=4, ge=1, le=64)
+    """Euler steps, each one evaluation of the network."""
+    guidance: float = Field(default=0.0, ge=0.0)
+    """v + guidance · (v − v_unconditioned); 0 asks the network once a step instead of twice."""
+    sway: float = Field(default=-1.0, ge=-1.0, le=1.0)
+    """F5's sway coefficient: −1 spends the steps early."""
+
+
+class WindowConfig(StrictModel):
+    """The shape of windows, in beats of 160 ms."""
+
+    prefix: int = Field(default=4, ge=1)
+    growth: tuple[int, ...] = (2, 4, 8)
+    """New beats of the first, second, … window of a speech; the last number repeats."""
+    look_ahead: int = Field(default=1, ge=0)
+
+
+class ServerConfig(StrictModel):
+    """Settings of `jamflow-rt serve`."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    max_sessions: int = Field(default=4, ge=1)
+    max_text: int = 5000
+    """Longest text of one `say`, in characters."""

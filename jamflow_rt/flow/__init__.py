@@ -1,0 +1,1 @@
+"""The flow: what training and sampling share."""

@@ -1,0 +1,79 @@
+"""Conditional flow matching on masked places (JAM-Flow §objective, F5-TTS `cfm.py`)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from jamflow_rt.model.jam import Condition, JamFlow
+
+
+class Batch(NamedTuple):
+    """Crops with their mask patterns."""
+
+    ids: Tensor
+    """(B, T_a) phoneme ids."""
+    mel: Tensor
+    """(B, T_a, 100) whitened mel."""
+    motion: Tensor
+    """(B, T_m, D) motion latents."""
+    mel_masked: Tensor
+    """(B, T_a) True where generated."""
+    motion_masked: Tensor
+    """(B, T_m, G) True where generated."""
+    text_dropped: Tensor
+    """(B,)"""
+
+
+class Losses(NamedTuple):
+    """Mean squared velocity errors over masked places."""
+
+    audio: Tensor
+    motion: Tensor
+
+
+def draw_times(count: int) -> Tensor:
+    """(count,) flow times, logistic-normal: most weight where the path bends."""
+    return torch.randn(count).sigmoid()
+
+
+def flow_matching_loss(
+    model: JamFlow, batch: Batch, t: Tensor, mel_noise: Tensor, motion_noise: Tensor
+) -> Losses:
+    """Straight-path velocity losses, on masked places only.
+
+    Args:
+        model: the joint network.
+        batch: crops and masks.
+        t: (B,) flow times.
+        mel_noise: like `batch.mel`.
+        motion_noise: like `batch.motion`.
+    """
+    sizes = torch.tensor([g.size for g in model.config.groups], device=batch.mel.device)
+    free = batch.motion_masked.repeat_interleave(sizes, dim=2)
+    mel_free = batch.mel_masked[..., None]
+    condition = Condition(
+        text=model.embed_text(batch.ids, batch.text_dropped),
+        mel=batch.mel.masked_fill(mel_free, 0.0),
+        mel_masked=batch.mel_masked,
+        motion=batch.motion.masked_fill(free, 0.0),
+        motion_masked=batch.motion_masked,
+    )
+    time = t[:, None, None]
+    mel_v, motion_v = model(
+        (1 - time) * mel_noise + time * batch.mel,
+        (1 - time) * motion_noise + time * batch.motion,
+        t,
+        condition,
+    )
+
+    def masked_error(velocity: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        error = (velocity.float() - target).square() * mask
+        return error.sum() / mask.expand_as(error).sum().clamp(min=1)
+
+    return Losses(
+        masked_error(mel_v, batch.mel - mel_noise, mel_free),
+        masked_error(motion_v, batch.motion - motion_noise, free),
+    )

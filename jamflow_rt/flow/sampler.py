@@ -1,0 +1,150 @@
+"""The solver: Euler steps for many windows at once, each at its own flow time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jamflow_rt.config import SamplingConfig
+from jamflow_rt.errors import InvalidInput
+from jamflow_rt.flow.schedule import flow_times
+from jamflow_rt.flow.window import Window, WindowResult
+from jamflow_rt.model.jam import Condition, JamFlow
+from jamflow_rt.model.precision import fast_precision
+
+
+class Run:
+    """One window on its way from noise to data."""
+
+    def __init__(self, window: Window, text: Tensor, sampler: Sampler) -> None:
+        device = sampler.device
+
+        def tensor(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(array).to(device)
+
+        self.window = window
+        self.text = text
+        self.mel_masked = tensor(window.mel_masked)
+        self.motion_masked = tensor(window.motion_masked)
+        self.motion_free = self.motion_masked.repeat_interleave(sampler.group_sizes, dim=1)
+        self.mel_known = tensor(window.mel).masked_fill(self.mel_masked[:, None], 0.0)
+        self.motion_known = tensor(window.motion).masked_fill(self.motion_free, 0.0)
+        self.mel_noise = tensor(window.mel_noise)
+        self.motion_noise = tensor(window.motion_noise)
+        self.mel, self.motion = self.mel_noise, self.motion_noise
+        self.step = 0
+        self.steps = len(sampler.times) - 1
+
+    @property
+    def shape(self) -> int:
+        """Windows of the same shape can share a forward pass."""
+        return self.window.beats
+
+    @property
+    def done(self) -> bool:
+        """True when every step has been made."""
+        return self.step >= self.steps
+
+    def result(self) -> WindowResult:
+        """The sampled window; known places are exactly what was given."""
+        mel = torch.where(self.mel_masked[:, None], self.mel, self.mel_known)
+        motion = torch.where(self.motion_free, self.motion, self.motion_known)
+        return WindowResult(
+            mel.cpu().numpy().astype(np.float32), motion.cpu().numpy().astype(np.float32)
+        )
+
+
+class Sampler:
+    """Samples windows with a model. Not thread-safe: one thread owns it."""
+
+    def __init__(self, model: JamFlow, sampling: SamplingConfig) -> None:
+        self.model = model.eval()
+        self.sampling = sampling
+        self.times = flow_times(sampling.evaluations, sampling.sway)
+        self.device = next(model.parameters()).device
+        self.group_sizes = torch.tensor(
+            [group.size for group in model.config.groups], device=self.device
+        )
+
+    @torch.inference_mode()
+    def start(self, window: Window) -> Run:
+        """Take up a window; its text is embedded here, once.
+
+        Raises:
+            InvalidInput: the window's motion has another width than the model's.
+        """
+        if window.motion.shape[1] != self.model.config.motion_size:
+            raise InvalidInput(
+                f"The window's motion is {window.motion.shape[1]} wide; "
+                f"the model's is {self.model.config.motion_size}."
+            )
+        ids = torch.from_numpy(window.text.astype(np.int64)).to(self.device)[None]
+        dropped = torch.tensor([window.text_dropped], device=self.device)
+        with fast_precision(self.device):
+            text = self.model.embed_text(ids, dropped)[0]
+        return Run(window, text, self)
+
+    @torch.inference_mode()
+    def advance(self, runs: Sequence[Run]) -> None:
+        """Make one Euler step for all `runs` in one forward pass. They must have one shape."""
+        now = torch.tensor([self.times[r.step] for r in runs], device=self.device)
+        then = torch.tensor([self.times[r.step + 1] for r in runs], device=self.device)
+        for run, t in zip(runs, now, strict=True):
+            self._pin_known(run, t)
+        mel = torch.stack([r.mel for r in runs])
+        motion = torch.stack([r.motion for r in runs])
+        mel_v, motion_v = self._velocity(runs, mel, motion, now)
+        size = (then - now)[:, None, None]
+        mel, motion = mel + size * mel_v, motion + size * motion_v
+        for index, run in enumerate(runs):
+            run.mel, run.motion = mel[index], motion[index]
+            run.step += 1
+
+    def sample(self, window: Window) -> WindowResult:
+        """Sample one window from start to end."""
+        run = self.start(window)
+        while not run.done:
+            self.advance([run])
+        return run.result()
+
+    @staticmethod
+    def _pin_known(run: Run, t: Tensor) -> None:
+        """Put known places on their straight path, as training showed them to the network."""
+        mel = (1 - t) * run.mel_noise + t * run.mel_known
+        motion = (1 - t) * run.motion_noise + t * run.motion_known
+        run.mel = torch.where(run.mel_masked[:, None], run.mel, mel)
+        run.motion = torch.where(run.motion_free, run.motion, motion)
+
+    def _velocity(
+        self, runs: Sequence[Run], mel: Tensor, motion: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        condition = Condition(
+            text=torch.stack([r.text for r in runs]),
+            mel=torch.stack([r.mel_known for r in runs]),
+            mel_masked=torch.stack([r.mel_masked for r in runs]),
+            motion=torch.stack([r.motion_known for r in runs]),
+            motion_masked=torch.stack([r.motion_masked for r in runs]),
+        )
+        guidance = self.sampling.guidance
+        if guidance:
+            # Conditioned and unconditioned in one batched pass, as F5-TTS packs them.
+            blank = Condition(
+                *(torch.zeros_like(part) for part in condition[:2]),
+                torch.ones_like(condition.mel_masked),
+                torch.zeros_like(condition.motion),
+                torch.ones_like(condition.motion_masked),
+            )
+            condition = Condition(
+                *(torch.cat([a, b]) for a, b in zip(condition[:5], blank[:5], strict=True))  # type: ignore[misc,type-var]
+            )
+            mel, motion, t = torch.cat([mel, mel]), torch.cat([motion, motion]), torch.cat([t, t])
+        with fast_precision(self.device):
+            mel_v, motion_v = self.model(mel, motion, t, condition)
+        mel_v, motion_v = mel_v.float(), motion_v.float()
+        if not guidance:
+            return mel_v, motion_v
+        (mel_c, mel_u), (motion_c, motion_u) = mel_v.chunk(2), motion_v.chunk(2)
+        return mel_c + guidance * (mel_c - mel_u), motion_c + guidance * (motion_c - motion_u)

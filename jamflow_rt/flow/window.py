@@ -1,0 +1,76 @@
+"""A window: what is known and what is to be generated, as plain arrays without a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, N_MELS
+from jamflow_rt.errors import InvalidInput
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """T_a = 15 and T_m = 4 frames a beat. Unknown places hold zeros."""
+
+    text: NDArray[np.int32]
+    """(T_a,) one phoneme id a mel frame."""
+    mel: Floats
+    """(T_a, 100) known whitened mel."""
+    mel_masked: NDArray[np.bool_]
+    """(T_a,) True where sound is to be generated."""
+    motion: Floats
+    """(T_m, D) known motion latents."""
+    motion_masked: NDArray[np.bool_]
+    """(T_m, G) True where that group of motion is to be generated."""
+    mel_noise: Floats
+    """(T_a, 100)"""
+    motion_noise: Floats
+    """(T_m, D)"""
+
+    def __post_init__(self) -> None:
+        beats = len(self.text) // BEAT_MEL
+        expected = {
+            "text": (self.text.shape, (beats * BEAT_MEL,)),
+            "mel": (self.mel.shape, (beats * BEAT_MEL, N_MELS)),
+            "mel_masked": (self.mel_masked.shape, (beats * BEAT_MEL,)),
+            "mel_noise": (self.mel_noise.shape, (beats * BEAT_MEL, N_MELS)),
+            "motion": (self.motion.shape, (beats * BEAT_MOTION, self.motion_noise.shape[-1])),
+            "motion_masked": (
+                self.motion_masked.shape,
+                (beats * BEAT_MOTION, self.motion_masked.shape[-1]),
+            ),
+            "motion_noise": (self.motion_noise.shape, self.motion.shape),
+        }
+        for name, (shape, wanted) in expected.items():
+            if shape != wanted:
+                raise InvalidInput(f"Window.{name} has shape {shape}; {beats} beats want {wanted}.")
+
+    @property
+    def beats(self) -> int:
+        """Length in beats of 160 ms."""
+        return len(self.text) // BEAT_MEL
+
+    @property
+    def text_dropped(self) -> bool:
+        """Silent text with given sound says nothing about the face: the sound leads."""
+        return not self.mel_masked.any() and not self.text.any()
+
+
+@dataclass(frozen=True, slots=True)
+class WindowResult:
+    """A window sampled to its end. Known places are the window's own, bit for bit."""
+
+    mel: Floats
+    """(T_a, 100) whitened mel."""
+    motion: Floats
+    """(T_m, D) motion latents."""
+
+    @property
+    def finite(self) -> bool:
+        """False when the network produced NaN or infinite numbers."""
+        return bool(np.isfinite(self.mel).all() and np.isfinite(self.motion).all())

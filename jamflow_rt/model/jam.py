@@ -1,0 +1,121 @@
+"""JAM-Flow: Audio-DiT and Motion-DiT with joint attention in the first half of the blocks.
+
+arXiv 2506.23552. Each stream keeps its own AdaLN, projections and MLP; in the first N/2 blocks
+the attention runs over the concatenated tokens [motion, audio] under two local masks, in the last
+N/2 each stream attends to itself only.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from jamflow_rt.config import ModelConfig
+from jamflow_rt.model.audio_dit import AudioDiT
+from jamflow_rt.model.layers import Table, attend
+from jamflow_rt.model.masks import joint_masks, motion_self_mask
+from jamflow_rt.model.motion_dit import MotionDiT
+from jamflow_rt.model.rope import audio_positions, motion_positions, rotation_table
+
+
+class Condition(NamedTuple):
+    """What is known while the rest is generated. T_a mel frames, T_m motion frames."""
+
+    text: Tensor
+    """(B, T_a, text width) features from `JamFlow.embed_text`."""
+    mel: Tensor
+    """(B, T_a, 100) known mel, zero where masked."""
+    mel_masked: Tensor
+    """(B, T_a) True where sound is generated."""
+    motion: Tensor
+    """(B, T_m, D) known motion, zero where masked."""
+    motion_masked: Tensor
+    """(B, T_m, G) True where that group of motion is generated."""
+    given: Tensor | None = None
+    """(B, T_m, R) motion that is never generated (the paper's e_rest)."""
+
+
+class Geometry(NamedTuple):
+    """Everything that depends on the shape of a window only."""
+
+    audio_table: Table
+    motion_table: Table
+    motion_rows: Tensor
+    """(T_m, T_m + T_a) additive mask, 0 or −inf."""
+    audio_rows: Tensor
+    """(T_a, T_m + T_a) additive mask."""
+    motion_self: Tensor
+    """(T_m, T_m) additive mask."""
+
+
+def _additive(mask: Tensor) -> Tensor:
+    return torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, float("-inf"))
+
+
+class JamFlow(nn.Module):
+    """The joint network; predicts the velocities of both streams."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.audio = AudioDiT(config)
+        self.motion = MotionDiT(config)
+        self._geometry: dict[tuple[int, int, torch.device], Geometry] = {}
+
+    def embed_text(self, ids: Tensor, dropped: Tensor | None = None) -> Tensor:
+        """Text features (B, T_a, text width), to be computed once a window, not once a step."""
+        return self.audio.text_embed(ids, dropped)  # type: ignore[no-any-return]
+
+    def geometry(self, audio_frames: int, motion_frames: int, device: torch.device) -> Geometry:
+        """Positions and masks of a window shape; kept, since windows come in few shapes."""
+        key = (audio_frames, motion_frames, device)
+        if key not in self._geometry:
+            seconds, size = self.config.window_seconds, self.config.head_size
+            rows = joint_masks(audio_frames, motion_frames, seconds, device)
+            self._geometry[key] = Geometry(
+                rotation_table(audio_positions(audio_frames, device), size),
+                rotation_table(motion_positions(motion_frames, device), size),
+                _additive(rows[0]),
+                _additive(rows[1]),
+                _additive(motion_self_mask(motion_frames, seconds, device)),
+            )
+        return self._geometry[key]
+
+    def forward(
+        self, mel: Tensor, motion: Tensor, t: Tensor, condition: Condition
+    ) -> tuple[Tensor, Tensor]:
+        """Velocities of both streams.
+
+        Args:
+            mel: (B, T_a, 100) noisy mel at flow time t.
+            motion: (B, T_m, D) noisy motion at flow time t.
+            t: (B,) flow times, 0 is noise and 1 is data; every sample has its own.
+            condition: what is known.
+
+        Returns:
+            (B, T_a, 100) and (B, T_m, D).
+        """
+        c = condition
+        geometry = self.geometry(mel.shape[1], motion.shape[1], mel.device)
+        a = self.audio.embed(mel, c.mel, c.mel_masked, c.text)
+        e = self.motion.embed(motion, c.motion, c.motion_masked, c.given)
+        audio_time, audio_shared = self.audio.embed_time(t)
+        motion_time, motion_shared = self.motion.embed_time(t)
+        for index in range(self.config.depth):
+            audio_block, motion_block = self.audio.block(index), self.motion.block(index)
+            a_mod = audio_block.modulate(audio_time, audio_shared)
+            e_mod = motion_block.modulate(motion_time, motion_shared)
+            aq, ak, av = audio_block.before(a, a_mod, geometry.audio_table)
+            eq, ek, ev = motion_block.before(e, e_mod, geometry.motion_table)
+            if index < self.config.depth // 2:
+                k, v = torch.cat([ek, ak], dim=2), torch.cat([ev, av], dim=2)
+                e_attended = attend(eq, k, v, geometry.motion_rows)
+                a_attended = attend(aq, k, v, geometry.audio_rows)
+            else:
+                e_attended = attend(eq, ek, ev, geometry.motion_self)
+                a_attended = attend(aq, ak, av, None)
+            e = motion_block.after(e, e_mod, e_attended)
+            a = audio_block.after(a, a_mod, a_attended)
+        return self.audio.velocity(a, audio_time), self.motion.velocity(e, motion_time)

@@ -1,0 +1,210 @@
+"""The parts both streams are built from. Names of parameters follow F5-TTS, so its weights load."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from jamflow_rt.model.rope import rotate
+
+Table = tuple[Tensor, Tensor]
+
+
+class TimestepEmbedding(nn.Module):
+    """Flow time (B,) → (B, width): 256 sinusoids and an MLP."""
+
+    frequencies: Tensor
+
+    def __init__(self, width: int, sinusoids: int = 256) -> None:
+        super().__init__()
+        half = sinusoids // 2
+        frequencies = torch.exp(torch.arange(half) * (-math.log(10_000) / (half - 1)))
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.time_mlp = nn.Sequential(
+            nn.Linear(sinusoids, width), nn.SiLU(), nn.Linear(width, width)
+        )
+
+    def forward(self, t: Tensor) -> Tensor:
+        angles = 1000.0 * t[:, None] * self.frequencies
+        embedded: Tensor = self.time_mlp(torch.cat([angles.sin(), angles.cos()], dim=-1))
+        return embedded
+
+
+class ConvPositionEmbedding(nn.Module):
+    """Two grouped convolutions that tell tokens about their neighbours (B, T, width)."""
+
+    def __init__(self, width: int, kernel: int, groups: int) -> None:
+        super().__init__()
+
+        def conv() -> nn.Conv1d:
+            return nn.Conv1d(width, width, kernel, groups=groups, padding=kernel // 2)
+
+        self.conv1d = nn.Sequential(conv(), nn.Mish(), conv(), nn.Mish())
+
+    def forward(self, x: Tensor) -> Tensor:
+        convolved: Tensor = self.conv1d(x.transpose(1, 2))
+        return convolved.transpose(1, 2)
+
+
+class GlobalResponseNorm(nn.Module):
+    """ConvNeXt V2's GRN over the time axis, as in F5-TTS."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.zeros(1, 1, width))
+        self.beta = nn.Parameter(torch.zeros(1, 1, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        energy = x.norm(dim=1, keepdim=True)
+        return self.gamma * (x * energy / (energy.mean(-1, keepdim=True) + 1e-6)) + self.beta + x
+
+
+class ConvNeXtV2Block(nn.Module):
+    """Text refinement block (B, T, width).
+
+    `global_norm=False` leaves GRN out: it looks at the whole sequence, so a window's text features
+    would depend on where the window is cut.
+    """
+
+    def __init__(self, width: int, hidden: int, global_norm: bool) -> None:
+        super().__init__()
+        self.dwconv = nn.Conv1d(width, width, 7, padding=3, groups=width)
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.pwconv1 = nn.Linear(width, hidden)
+        self.grn = GlobalResponseNorm(hidden) if global_norm else nn.Identity()
+        self.pwconv2 = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.dwconv(x.transpose(1, 2)).transpose(1, 2)
+        y = self.grn(functional.gelu(self.pwconv1(self.norm(y))))
+        return x + self.pwconv2(y)  # type: ignore[no-any-return]
+
+
+class FeedForward(nn.Module):
+    """Linear, GELU (tanh), Linear."""
+
+    def __init__(self, width: int, mult: int) -> None:
+        super().__init__()
+        # The nesting reproduces F5-TTS's parameter names ff.0.0 and ff.2.
+        self.ff = nn.Sequential(
+            nn.Sequential(nn.Linear(width, width * mult), nn.GELU(approximate="tanh")),
+            nn.Identity(),
+            nn.Linear(width * mult, width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.ff(x)  # type: ignore[no-any-return]
+
+
+class Attention(nn.Module):
+    """Projections of one stream; the attention itself runs over whatever keys it is given."""
+
+    def __init__(self, width: int, heads: int, head_size: int, qk_norm: bool) -> None:
+        super().__init__()
+        inner = heads * head_size
+        self.heads = heads
+        self.to_q = nn.Linear(width, inner)
+        self.to_k = nn.Linear(width, inner)
+        self.to_v = nn.Linear(width, inner)
+        self.to_out = nn.ModuleList([nn.Linear(inner, width)])
+        self.q_norm: nn.Module = nn.RMSNorm(head_size, eps=1e-6) if qk_norm else nn.Identity()
+        self.k_norm: nn.Module = nn.RMSNorm(head_size, eps=1e-6) if qk_norm else nn.Identity()
+
+    def project(self, x: Tensor, table: Table) -> tuple[Tensor, Tensor, Tensor]:
+        """Rotated queries, rotated keys and values, each (B, H, T, head_size)."""
+
+        def split(y: Tensor) -> Tensor:
+            return y.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+        q = rotate(self.q_norm(split(self.to_q(x))), table)
+        k = rotate(self.k_norm(split(self.to_k(x))), table)
+        return q, k, split(self.to_v(x))
+
+    def merge(self, y: Tensor) -> Tensor:
+        """(B, H, T, head_size) → (B, T, width)."""
+        return self.to_out[0](y.transpose(1, 2).flatten(-2))  # type: ignore[no-any-return]
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """Softmax attention; `bias` (T_q, T_k) is 0 or −inf.
+
+    Written out on the CPU, where it is several times faster than
+    `scaled_dot_product_attention` at a few hundred tokens.
+    """
+    if q.is_cuda:
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    if bias is not None:
+        scores = scores + bias.to(scores.dtype)
+    return scores.softmax(-1).to(v.dtype) @ v
+
+
+class Modulation(nn.Module):
+    """AdaLN's six vectors for a block: shift, scale, gate for attention and for the MLP."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, 6 * width)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, time: Tensor) -> Tensor:
+        return self.linear(functional.silu(time))  # type: ignore[no-any-return]
+
+
+class FinalNorm(nn.Module):
+    """AdaLN before the last projection (scale first, then shift, as F5-TTS)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, 2 * width)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        scale, shift = self.linear(functional.silu(time))[:, None].chunk(2, dim=-1)
+        return functional.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale) + shift
+
+
+class Block(nn.Module):
+    """One DiT block of one stream, cut at its attention so that two streams can share it."""
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        head_size: int,
+        ff_mult: int,
+        qk_norm: bool,
+        modulation: Callable[[], nn.Module] | None,
+    ) -> None:
+        super().__init__()
+        # With its own AdaLN (`attn_norm`, F5-TTS's name) or an offset to the stream's shared one.
+        if modulation is None:
+            self.offset = nn.Parameter(torch.zeros(6 * width))
+        else:
+            self.attn_norm = modulation()
+        self.attn = Attention(width, heads, head_size, qk_norm)
+        self.ff = FeedForward(width, ff_mult)
+
+    def modulate(self, time: Tensor, shared: Tensor | None) -> tuple[Tensor, ...]:
+        """The six (B, 1, width) modulation vectors at this flow time."""
+        vectors = self.attn_norm(time) if shared is None else shared + self.offset
+        return tuple(vectors[:, None].chunk(6, dim=-1))
+
+    def before(
+        self, x: Tensor, m: tuple[Tensor, ...], table: Table
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of this stream's tokens."""
+        normed = functional.layer_norm(x, x.shape[-1:], eps=1e-6)
+        return self.attn.project(normed * (1 + m[1]) + m[0], table)
+
+    def after(self, x: Tensor, m: tuple[Tensor, ...], attended: Tensor) -> Tensor:
+        """The residual stream after attention and MLP."""
+        x = x + m[2] * self.attn.merge(attended)
+        normed = functional.layer_norm(x, x.shape[-1:], eps=1e-6)
+        return x + m[5] * self.ff(normed * (1 + m[4]) + m[3])  # type: ignore[no-any-return]

@@ -1,0 +1,72 @@
+"""When each phoneme of a known transcript sounds: forced alignment with pocketsphinx."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from jamflow_rt.beats import SAMPLE_RATE
+from jamflow_rt.errors import NotSupported
+from jamflow_rt.train.articulation import ARPABET
+
+_RATE = 16_000
+_FRAME = 0.01
+
+
+class TimedPhone(NamedTuple):
+    """A phoneme of the text room's alphabet with its time; an empty symbol is silence."""
+
+    symbol: str
+    start: float
+    end: float
+
+
+class ForcedAligner:
+    """pocketsphinx (BSD) with its own English model, as a forced aligner."""
+
+    def __init__(self) -> None:
+        try:
+            import pocketsphinx
+        except ImportError as error:
+            raise NotSupported("Forced alignment needs the `train` extra (pocketsphinx).") from error
+        self._decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
+
+    def __call__(self, sound: NDArray[np.float32], words: Sequence[str]) -> list[TimedPhone] | None:
+        """Phonemes of `words` in `sound` (24 kHz), or None where the two do not fit."""
+        low = soxr.resample(sound, SAMPLE_RATE, _RATE)
+        pcm = (np.clip(low, -1, 1) * 32767).astype("<i2").tobytes()
+        decoder = self._decoder
+        decoder.set_align_text(" ".join(words))
+        # The first pass finds the words, the second one their phones. (Asking the second one for a
+        # hypothesis crashes pocketsphinx.)
+        try:
+            self._decode(pcm)
+            if decoder.hyp() is None:
+                return None
+            decoder.set_alignment()
+            self._decode(pcm)
+        except RuntimeError:  # the words do not fit the sound
+            decoder.reinit()
+            return None
+        alignment = decoder.get_alignment()
+        if alignment is None:
+            return None
+        # Phones are read inside their words: the flat iterator outlives what it points to.
+        return [
+            TimedPhone(
+                ARPABET.get(phone.name.rstrip("012"), ""),
+                phone.start * _FRAME,
+                (phone.start + phone.duration) * _FRAME,
+            )
+            for word in alignment
+            for phone in word
+        ]
+
+    def _decode(self, pcm: bytes) -> None:
+        self._decoder.start_utt()
+        self._decoder.process_raw(pcm, full_utt=True)
+        self._decoder.end_utt()

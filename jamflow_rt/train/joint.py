@@ -1,0 +1,112 @@
+"""Trains the joint model: the `joint` stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from jamflow_rt.config import ModelConfig
+from jamflow_rt.flow.objective import draw_times, flow_matching_loss
+from jamflow_rt.model.checkpoint import save_checkpoint
+from jamflow_rt.model.jam import JamFlow
+from jamflow_rt.model.precision import fast_precision
+from jamflow_rt.train.joint_data import JointData
+from jamflow_rt.train.loop import Loop
+from jamflow_rt.train.muon import Muon
+
+
+@dataclass(frozen=True)
+class JointRecipe:
+    """The numbers of this stage."""
+
+    steps: int = 3000
+    tokens: int = 2048
+    """Mel frames a step."""
+    learning_rate: float = 1e-3
+    warm_up: int = 60
+    decay_share: float = 0.4
+    motion_weight: float = 0.5
+    ema: float = 0.998
+
+
+def _optimisers(model: JamFlow, rate: float) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    """Muon for the matrices of the blocks, AdamW for everything else."""
+    matrices, others = [], []
+    for name, parameter in model.named_parameters():
+        inside = "transformer_blocks" in name and parameter.ndim == 2
+        (matrices if inside else others).append(parameter)
+    return (
+        Muon(matrices, lr=rate),
+        torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.01),
+    )
+
+
+def _rate_share(step: int, recipe: JointRecipe) -> float:
+    left = (recipe.steps - step) / (recipe.steps * recipe.decay_share)
+    return min(1.0, (step + 1) / recipe.warm_up, max(left, 0.0) + 0.01)
+
+
+class Average(nn.Module):
+    """Exponential average of a model's parameters."""
+
+    def __init__(self, model: JamFlow, decay: float) -> None:
+        super().__init__()
+        self.model = JamFlow(model.config)
+        self.model.load_state_dict(model.state_dict())
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, model: JamFlow, step: int) -> None:
+        """Move towards `model`; faster at the start, where old weights are worth little."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        pairs: Iterator[tuple[torch.Tensor, torch.Tensor]] = zip(
+            self.model.parameters(), model.parameters(), strict=True
+        )
+        for mean, now in pairs:
+            mean.lerp_(now, 1 - decay)
+
+
+def train_joint(
+    corpus: Path, prepared: Path, work: Path, weights: Path, recipe: JointRecipe
+) -> None:
+    """Train (or resume) the joint model and write its averaged weights.
+
+    Args:
+        corpus: folder of the `corpus` and `motion` stages.
+        prepared: folder of `jamflow-rt prepare`.
+        work: folder for the checkpoint and the loss curve.
+        weights: safetensors file to write at every checkpoint.
+        recipe: the numbers.
+    """
+    torch.manual_seed(0)
+    space_groups = JointData(corpus, prepared, seed=0).space.groups
+    model = JamFlow(ModelConfig.default(space_groups))
+    average = Average(model, recipe.ema)
+    muon, adam = _optimisers(model, recipe.learning_rate)
+    parts = {"model": model, "average": average, "muon": muon, "adam": adam}
+    loop = Loop(work, parts, recipe.steps)
+    data = JointData(corpus, prepared, seed=loop.step)
+
+    def one_step(step: int) -> dict[str, float]:
+        for optimiser in (muon, adam):
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.learning_rate * _rate_share(step, recipe)
+        batch = data.batch(recipe.tokens)
+        noise = torch.randn_like(batch.mel), torch.randn_like(batch.motion)
+        with fast_precision(batch.mel.device):
+            losses = flow_matching_loss(model, batch, draw_times(len(batch.ids)), *noise)
+        loss = losses.audio + recipe.motion_weight * losses.motion
+        muon.zero_grad()
+        adam.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        muon.step()
+        adam.step()
+        average.update(model, step)
+        return {"audio": losses.audio.item(), "motion": losses.motion.item()}
+
+    loop.run(one_step, on_checkpoint=lambda: save_checkpoint(average.model, weights))

@@ -1,0 +1,159 @@
+"""Crops for the joint model: teacher sentences strung together, and GRID's real face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, MEL_RATE, N_MELS
+from jamflow_rt.codec.mel import mel_of, silence_mel
+from jamflow_rt.codec.motion import MotionSpace
+from jamflow_rt.errors import InvalidInput
+from jamflow_rt.flow.masking import draw_pattern, draw_task
+from jamflow_rt.flow.objective import Batch
+from jamflow_rt.text.phonemes import symbol_ids
+from jamflow_rt.train.forced_alignment import TimedPhone
+from jamflow_rt.train.sound_data import Shard, open_shards
+from jamflow_rt.train.teacher_motion import HELD_OUT_CLIPS, read_clips
+
+Floats = NDArray[np.float32]
+
+CROP_BEATS = (7, 9, 13, 17)
+"""Three shapes of windows, and a longer one for the long view."""
+GRID_SHARE = 0.12
+"""Crops from GRID. Its sound is always given: the voice to learn is the teacher's."""
+HELD_OUT_UTTERANCES = 200
+_MAX_PAUSE = 8
+_IDLE_SHARE = 0.06
+
+
+class Crop(NamedTuple):
+    """A stretch of whole beats: what is heard, seen and said in it."""
+
+    ids: NDArray[np.int64]  # (15·beats,)
+    mel: Floats  # (15·beats, 100)
+    motion: Floats  # (4·beats, D)
+
+
+def ids_on_frames(
+    ids: NDArray[np.int64], seconds: Floats, lead: int, frames: int
+) -> NDArray[np.int64]:
+    """One id a mel frame, for frames lead…lead + frames."""
+    edges = np.round(np.cumsum(seconds) * MEL_RATE).astype(int)
+    place = np.searchsorted(edges, np.arange(lead, lead + frames), side="right")
+    return np.where(place < len(ids), ids[np.minimum(place, len(ids) - 1)], 0)
+
+
+class JointData:
+    """Draws batches of crops with mask patterns; everything random comes from one generator."""
+
+    def __init__(self, corpus: Path, prepared: Path, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+        self.space = MotionSpace.load(prepared / "motion.safetensors")
+        self._shards = open_shards(corpus)
+        self._takes = []
+        for number in range(len(self._shards)):
+            path = corpus / f"takes{number}.npz"
+            if not path.exists():
+                raise InvalidInput(f"{path.name} is missing; run `jamflow-rt train motion` first.")
+            with np.load(path) as file:
+                self._takes.append({name: file[name] for name in file.files})
+                beats = file["beats"]
+                self._takes[-1]["starts"] = np.cumsum([0, *beats[:-1]]) * BEAT_MOTION
+        clips = read_clips(prepared)[:-HELD_OUT_CLIPS]
+        self._clips = [_grid_crop(*clip) for clip in clips]
+        self._rests = [clip.motion[:, len(self.space.mouth) :] for clip in self._clips]
+
+    def batch(self, tokens: int) -> Batch:
+        """A batch of about `tokens` mel frames, of one crop length."""
+        random = self._random
+        beats = int(random.choice(CROP_BEATS))
+        rows = []
+        for _ in range(max(1, round(tokens / (beats * BEAT_MEL)))):
+            from_grid = random.random() < GRID_SHARE
+            crop = self._grid(beats) if from_grid else self._teacher(beats)
+            task = "listen" if from_grid or not crop.ids.any() else draw_task(random)
+            pattern = draw_pattern(random, task, beats, len(self.space.groups))
+            rows.append((*crop, pattern.mel, pattern.motion, np.bool_(pattern.text_dropped)))
+        return Batch(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
+
+    def _grid(self, beats: int) -> Crop:
+        clip = self._clips[self._random.integers(len(self._clips))]
+        start = int(self._random.integers(len(clip.motion) // BEAT_MOTION - beats + 1))
+        mel, motion = slice_beats(start, beats)
+        return Crop(clip.ids[mel], clip.mel[mel], clip.motion[motion])
+
+    def _teacher(self, beats: int) -> Crop:
+        """Sentences with pauses between them, cut anywhere; the upper face is real."""
+        random = self._random
+        mouth_rest = self.space.rest[: len(self.space.mouth)]
+        parts = []
+        length = 0
+        first = 0
+        while length < first + beats:
+            pause = int(random.integers(0, _MAX_PAUSE + 1))
+            if random.random() < _IDLE_SHARE:
+                pause = beats
+            parts.append(_silence(pause, mouth_rest))
+            said = self._sentence()
+            parts.append(said)
+            if not length:
+                first = int(random.integers(0, pause + len(said.motion) // BEAT_MOTION))
+            length += pause + len(said.motion) // BEAT_MOTION
+        ids, mel, mouth = (np.concatenate(column) for column in zip(*parts, strict=True))
+        mel_part, motion_part = slice_beats(first, beats)
+        rest = self._rests[random.integers(len(self._rests))]
+        start = int(random.integers(len(rest) - beats * BEAT_MOTION + 1))
+        rest = rest[start : start + beats * BEAT_MOTION]
+        motion = np.concatenate([mouth[motion_part], rest], axis=1).astype(np.float32)
+        return Crop(ids[mel_part], mel[mel_part], motion)
+
+    def _sentence(self) -> Crop:
+        random = self._random
+        number = int(random.integers(len(self._shards)))
+        shard, takes = self._shards[number], self._takes[number]
+        last = number == len(self._shards) - 1
+        index = int(random.integers(shard.count - (HELD_OUT_UTTERANCES if last else 0)))
+        lead, beats = int(takes["lead"][index]), int(takes["beats"][index])
+        frames = beats * BEAT_MEL
+        mel = shard.mel_of(index)[lead : lead + frames]
+        mel = np.concatenate([mel, silence_mel(frames - len(mel))])
+        ids, seconds = shard.phones(index)
+        start = takes["starts"][index]
+        mouth = takes["mouth"][start : start + beats * BEAT_MOTION].astype(np.float32)
+        return Crop(ids_on_frames(ids.astype(np.int64), seconds, lead, frames), mel, mouth)
+
+
+def slice_beats(start: int, beats: int) -> tuple[slice, slice]:
+    """The mel and the motion frames of `beats` beats from `start`."""
+    end = start + beats
+    return (
+        slice(start * BEAT_MEL, end * BEAT_MEL),
+        slice(start * BEAT_MOTION, end * BEAT_MOTION),
+    )
+
+
+def _silence(beats: int, mouth_rest: Floats) -> Crop:
+    return Crop(
+        np.zeros(beats * BEAT_MEL, np.int64),
+        silence_mel(beats * BEAT_MEL),
+        np.tile(mouth_rest, (beats * BEAT_MOTION, 1)),
+    )
+
+
+def _grid_crop(latents: Floats, sound: Floats, phones: list[TimedPhone]) -> Crop:
+    """A GRID clip in whole beats, its words as timed phoneme ids."""
+    beats = len(latents) // BEAT_MOTION
+    frames = beats * BEAT_MEL
+    mel = np.concatenate([mel_of(sound), silence_mel(frames)])[:frames]
+    ids = np.zeros(frames, np.int64)
+    for phone in phones:
+        if phone.symbol:
+            span = slice(round(phone.start * MEL_RATE), round(phone.end * MEL_RATE))
+            ids[span] = symbol_ids(phone.symbol)[0]
+    assert mel.shape == (frames, N_MELS)
+    return Crop(ids, mel, latents[: beats * BEAT_MOTION])

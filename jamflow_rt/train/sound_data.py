@@ -1,0 +1,70 @@
+"""Reads corpus shards (see `corpus`) memory-mapped, utterance by utterance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jamflow_rt.errors import InvalidInput
+
+
+class Shard(NamedTuple):
+    """One shard's arrays; offsets cut them into utterances."""
+
+    sound: NDArray[np.int16]
+    mel: NDArray[np.float16]
+    ids: NDArray[np.int16]
+    seconds: NDArray[np.float32]
+    f0: NDArray[np.float32]
+    offsets: NDArray[np.int64]
+    f0_offsets: NDArray[np.int64]
+    mel_offsets: NDArray[np.int64]
+
+    @property
+    def count(self) -> int:
+        """Utterances in the shard."""
+        return len(self.offsets) - 1
+
+    def phones(self, index: int) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+        """Ids and seconds of an utterance."""
+        part = slice(self.offsets[index], self.offsets[index + 1])
+        return self.ids[part], self.seconds[part]
+
+    def mel_of(self, index: int) -> NDArray[np.float32]:
+        """Whitened mel (T, 100) of an utterance."""
+        part = slice(self.mel_offsets[index], self.mel_offsets[index + 1])
+        return self.mel[part].astype(np.float32)
+
+    def f0_of(self, index: int) -> NDArray[np.float32]:
+        """Pitch of an utterance every 12.5 ms."""
+        return self.f0[self.f0_offsets[index] : self.f0_offsets[index + 1]]
+
+
+def open_shards(folder: Path) -> list[Shard]:
+    """All shards of a corpus folder, in order.
+
+    Raises:
+        InvalidInput: the folder holds none.
+    """
+    shards = []
+    for path in sorted(folder.glob("shard*.npz"), key=lambda p: int(p.stem[5:])):
+        with np.load(path) as file:
+            arrays: dict[str, Any] = dict(file)
+        shards.append(
+            Shard(
+                np.load(path.with_suffix(".wav.npy"), mmap_mode="r"),
+                np.load(path.with_suffix(".mel.npy"), mmap_mode="r"),
+                arrays["ids"],
+                arrays["frames"],
+                arrays["f0"],
+                arrays["offsets"],
+                arrays["f0_offsets"],
+                arrays["mel_offsets"],
+            )
+        )
+    if not shards:
+        raise InvalidInput(f"{folder} holds no corpus; run `jamflow-rt train corpus` first.")
+    return shards

@@ -1,0 +1,172 @@
+"""Trains the shipped vocoder on teacher speech: the `vocoder` stage.
+
+The teacher synthesises from a pulse train itself, so its own f0, added up from the start of the
+sentence, gives pulses in phase with the target; complex spectra can be compared, not magnitudes
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from jamflow_rt.beats import HOP, MEL_RATE, SAMPLE_RATE
+from jamflow_rt.codec.mel import log_mel
+from jamflow_rt.codec.source import noise_table, pulse_train
+from jamflow_rt.codec.vocoder import F0_MIN, HarmonicVocoder
+from jamflow_rt.train.corpus import F0_SAMPLES
+from jamflow_rt.train.discriminators import (
+    Discriminators,
+    discriminator_loss,
+    generator_loss,
+)
+from jamflow_rt.train.loop import Loop
+from jamflow_rt.train.sound_data import Shard, open_shards
+
+VOICED_ABOVE = 40.0
+FRAMES = 56
+# Frames at the crop's edges whose context is missing.
+EDGE_LEFT, EDGE_RIGHT = 12, 4
+_RESOLUTIONS = (256, 512, 1024, 2048)
+
+
+@dataclass(frozen=True)
+class VocoderRecipe:
+    """The numbers of this stage."""
+
+    steps: int = 12_000
+    batch: int = 8
+    adversarial_from: float = 0.55
+    learning_rate: float = 8e-4
+    mel_noise: float = 0.04
+
+
+def _crops(shards: list[Shard], batch: int, seed: int) -> Iterator[tuple[Tensor, ...]]:
+    """Mel, sound, pulses, f0 and voicing of random crops, forever."""
+    random = np.random.default_rng(seed)
+    sizes = np.array([s.count for s in shards])
+    while True:
+        rows = []
+        while len(rows) < batch:
+            shard = shards[random.choice(len(shards), p=sizes / sizes.sum())]
+            index = int(random.integers(shard.count))
+            begin, end = shard.mel_offsets[index], shard.mel_offsets[index + 1]
+            if end - begin < FRAMES + 20:
+                continue
+            start = int(random.integers(end - begin - FRAMES))
+            rows.append(_crop(shard, index, start))
+        yield tuple(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
+
+
+def _crop(shard: Shard, index: int, start: int) -> tuple[np.ndarray, ...]:
+    begin = int(shard.mel_offsets[index])
+    f0 = shard.f0_of(index)
+    place = (np.arange((start + FRAMES) * HOP) + 0.5) / F0_SAMPLES - 0.5
+    pitch = np.interp(place, np.arange(len(f0)), f0)
+    steps = np.maximum(pitch, VOICED_ABOVE) / SAMPLE_RATE
+    phase = np.cumsum(steps)[start * HOP :] % 1.0
+    pitch = pitch[start * HOP :]
+    pulses = pulse_train(
+        torch.from_numpy(phase), torch.from_numpy(np.maximum(pitch, VOICED_ABOVE))
+    ).numpy()
+    voiced = pitch > VOICED_ABOVE
+    first = begin + start
+    return (
+        shard.mel[first : first + FRAMES].astype(np.float32),
+        shard.sound[first * HOP : (first + FRAMES) * HOP].astype(np.float32) / 32767,
+        (pulses * voiced).astype(np.float32),
+        pitch[::HOP].astype(np.float32),
+        voiced[::HOP].astype(np.float32),
+    )
+
+
+def _compressed(sound: Tensor, n_fft: int) -> tuple[Tensor, Tensor]:
+    window = torch.hann_window(n_fft)
+    spectrum = torch.stft(sound, n_fft, n_fft // 4, window=window, return_complex=True)
+    size = spectrum.abs().clamp(min=1e-5)
+    return size.log(), spectrum * size**-0.5
+
+
+def spectral_losses(made: Tensor, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Log-mel L1, log-magnitude L1 over four resolutions, complex L1 (both compressed)."""
+    mel = (log_mel(made) - log_mel(real)).abs().mean()
+    sizes, waves = [], []
+    for n_fft in _RESOLUTIONS:
+        (log_m, complex_m), (log_r, complex_r) = _compressed(made, n_fft), _compressed(real, n_fft)
+        sizes.append((log_m - log_r).abs().mean())
+        waves.append((complex_m - complex_r).abs().mean() / complex_r.abs().mean())
+    return mel, torch.stack(sizes).mean(), torch.stack(waves).mean()
+
+
+def train_vocoder(corpus: Path, work: Path, weights: Path, recipe: VocoderRecipe) -> None:
+    """Train (or resume) the vocoder and write its weights.
+
+    Args:
+        corpus: folder of `build_corpus`.
+        work: folder for the checkpoint and the loss curve.
+        weights: safetensors file to write at every checkpoint.
+        recipe: the numbers.
+    """
+    torch.manual_seed(0)
+    vocoder, critics = HarmonicVocoder(), Discriminators()
+    rate = recipe.learning_rate
+    optimiser = torch.optim.AdamW(vocoder.parameters(), rate, betas=(0.8, 0.99), weight_decay=0.01)
+    critic_optimiser = torch.optim.AdamW(critics.parameters(), 3e-4, betas=(0.8, 0.99))
+    loop = Loop(
+        work,
+        {"vocoder": vocoder, "critics": critics, "a": optimiser, "b": critic_optimiser},
+        recipe.steps,
+    )
+    crops = _crops(open_shards(corpus), recipe.batch, seed=loop.step)
+    noise = noise_table()
+    adversarial_from = int(recipe.steps * recipe.adversarial_from)
+    inside = slice(EDGE_LEFT * HOP, (FRAMES - EDGE_RIGHT) * HOP)
+
+    def one_step(step: int) -> dict[str, float]:
+        left = 1 - step / recipe.steps
+        for group in optimiser.param_groups:
+            group["lr"] = rate * min(1.0, (step + 1) / 200) * min(1.0, left / 0.5 + 0.02)
+        mel, real, pulses, f0, voiced = next(crops)
+        mel = mel + recipe.mel_noise * torch.rand(len(mel), 1, 1) * torch.randn_like(mel)
+        rows = torch.randint(len(noise), (len(mel), FRAMES))
+        predicted, voicing = vocoder.pitch(mel)
+        made = vocoder.filter_sources(mel, pulses, noise[rows].flatten(1))
+        made, real = made[:, inside], real[:, inside]
+        mel_loss, size_loss, wave_loss = spectral_losses(made, real)
+        distance = (predicted.log() - f0.clamp(F0_MIN).log()).abs()
+        pitch_loss = (distance * voiced).sum() / voiced.sum().clamp(min=1)
+        voicing_loss = functional.binary_cross_entropy_with_logits(voicing, voiced)
+        loss = 4 * mel_loss + size_loss + wave_loss + 5 * pitch_loss + voicing_loss
+        losses = {"mel": mel_loss, "size": size_loss, "wave": wave_loss}
+        losses |= {"pitch": pitch_loss, "voicing": voicing_loss}
+        if step >= adversarial_from:
+            judged = critics(made.detach())
+            truth = critics(real)
+            critic_loss = discriminator_loss(truth, judged)
+            critic_optimiser.zero_grad()
+            critic_loss.backward()
+            critic_optimiser.step()
+            judged = critics(made)
+            with torch.no_grad():
+                truth = critics(real)
+            hinge, match = generator_loss(truth, judged)
+            loss = loss + hinge + 2 * match
+            losses |= {"critic": critic_loss, "hinge": hinge, "match": match}
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(vocoder.parameters(), 1.0)
+        optimiser.step()
+        return {name: value.item() for name, value in losses.items()}
+
+    loop.run(one_step, on_checkpoint=lambda: vocoder.save(weights))
+
+
+def seconds_of_crop() -> float:
+    """Length of a training crop."""
+    return FRAMES / MEL_RATE

@@ -1,0 +1,194 @@
+import pytest
+import torch
+from pydantic import ValidationError
+
+from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, MEL_PER_MOTION, MEL_RATE
+from jamflow_rt.config import ModelConfig, MotionGroup
+from jamflow_rt.model.jam import Condition, JamFlow
+from tests.toy import toy_config, toy_model
+
+BEATS = 8
+AUDIO, MOTION = BEATS * BEAT_MEL, BEATS * BEAT_MOTION
+
+
+def inputs(model: JamFlow, batch: int = 1) -> tuple[torch.Tensor, torch.Tensor, Condition]:
+    torch.manual_seed(1)
+    size = model.config.motion_size
+    groups = len(model.config.groups)
+    condition = Condition(
+        text=model.embed_text(torch.randint(1, 100, (batch, AUDIO))),
+        mel=torch.randn(batch, AUDIO, 100),
+        mel_masked=torch.ones(batch, AUDIO, dtype=torch.bool),
+        motion=torch.randn(batch, MOTION, size),
+        motion_masked=torch.ones(batch, MOTION, groups, dtype=torch.bool),
+    )
+    return torch.randn(batch, AUDIO, 100), torch.randn(batch, MOTION, size), condition
+
+
+def changed(before: torch.Tensor, after: torch.Tensor) -> set[int]:
+    return set(torch.nonzero((before != after).any(-1)[0]).flatten().tolist())
+
+
+def one_block_model(joint: bool) -> JamFlow:
+    """One attention of each kind alone, without convolutions, so that reach can be read off."""
+    model = toy_model()
+    for stream in (model.audio, model.motion):
+        for layer in (0, 2):
+            torch.nn.init.zeros_(stream.input_embed.conv_pos_embed.conv1d[layer].weight)
+        # A block whose gates are shut passes its input on.
+        for index in range(model.config.depth):
+            if index != (0 if joint else model.config.depth - 1):
+                width = stream.block(index).offset.shape[0] // 6
+                stream.modulation.linear.weight.data.zero_()
+                stream.modulation.linear.bias.data.zero_()
+                offset = stream.block(index).offset.data.zero_()
+                offset[2 * width : 3 * width] = 0.0
+    return model
+
+
+@torch.inference_mode()
+def test_a_joint_block_sees_exactly_what_the_masks_say() -> None:
+    model = one_block_model(joint=True)
+    mel, motion, condition = inputs(model)
+    t = torch.tensor([0.3])
+    mel_v, motion_v = model(mel, motion, t, condition)
+    reach = model.config.window_seconds * MEL_RATE
+
+    frame = 16
+    other = motion.clone()
+    other[0, frame] += 1.0
+    mel_w, motion_w = model(mel, other, t, condition)
+    at = frame * MEL_PER_MOTION
+    assert changed(mel_v, mel_w) == {i for i in range(AUDIO) if abs(i - at) <= reach}
+    assert changed(motion_v, motion_w) == {
+        i for i in range(MOTION) if abs(i - frame) * MEL_PER_MOTION <= reach
+    }
+
+    frame = 45
+    other = mel.clone()
+    other[0, frame] += 1.0
+    mel_w, motion_w = model(other, motion, t, condition)
+    assert changed(mel_v, mel_w) == set(range(AUDIO))
+    assert changed(motion_v, motion_w) == {
+        i for i in range(MOTION) if abs(i * MEL_PER_MOTION - frame) <= reach
+    }
+
+
+@torch.inference_mode()
+def test_a_late_block_keeps_the_streams_apart() -> None:
+    model = one_block_model(joint=False)
+    mel, motion, condition = inputs(model)
+    t = torch.tensor([0.3])
+    mel_v, motion_v = model(mel, motion, t, condition)
+    other = motion.clone()
+    other[0, 16] += 1.0
+    mel_w, motion_w = model(mel, other, t, condition)
+    assert changed(mel_v, mel_w) == set()
+    reach = model.config.window_seconds * MEL_RATE
+    assert changed(motion_v, motion_w) == {
+        i for i in range(MOTION) if abs(i - 16) * MEL_PER_MOTION <= reach
+    }
+    other = mel.clone()
+    other[0, 45] += 1.0
+    mel_w, motion_w = model(other, motion, t, condition)
+    assert changed(mel_v, mel_w) == set(range(AUDIO))
+    assert changed(motion_v, motion_w) == set()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("index", range(4))
+def test_joint_blocks_are_the_first_half(index: int) -> None:
+    """Only a joint block's keys from the other stream can carry a change across."""
+    model = toy_model()
+    mel, motion, condition = inputs(model)
+    t = torch.tensor([0.3])
+    for i in range(model.config.depth):
+        for stream in (model.audio, model.motion):
+            if i != index:  # attention of every other block is silenced
+                stream.block(i).attn.to_out[0].weight.data.zero_()
+    mel_v, _ = model(mel, motion, t, condition)
+    mel_w, _ = model(mel, motion + 1.0, t, condition)
+    assert bool((mel_v != mel_w).any()) == (index < model.config.depth // 2)
+
+
+@torch.inference_mode()
+def test_each_sample_of_a_batch_has_its_own_time() -> None:
+    model = toy_model()
+    mel, motion, condition = inputs(model, batch=2)
+    both = model(mel, motion, torch.tensor([0.1, 0.9]), condition)
+    for row, time in enumerate((0.1, 0.9)):
+        alone = model(
+            mel[row : row + 1],
+            motion[row : row + 1],
+            torch.tensor([time]),
+            Condition(*(part[row : row + 1] for part in condition[:5])),
+        )
+        for together, single in zip(both, alone, strict=True):
+            torch.testing.assert_close(together[row : row + 1], single, rtol=1e-4, atol=1e-4)
+
+
+def test_the_paper_configuration_has_f5s_parameters() -> None:
+    with torch.device("meta"):
+        model = JamFlow(ModelConfig.paper())
+    count = sum(p.numel() for p in model.audio.parameters())
+    assert round(count / 1e6, 2) == 337.10
+    assert model.motion.input_embed.proj.in_features == 75
+    names = {name: tuple(p.shape) for name, p in model.audio.named_parameters()}
+    # Names and shapes of F5TTS_v1_Base, without its prefix.
+    assert names["time_embed.time_mlp.0.weight"] == (1024, 256)
+    assert names["text_embed.text_embed.weight"] == (2546, 512)
+    assert names["text_embed.text_blocks.3.grn.gamma"] == (1, 1, 1024)
+    assert names["input_embed.proj.weight"] == (1024, 712)
+    assert names["input_embed.conv_pos_embed.conv1d.2.weight"] == (1024, 64, 31)
+    assert names["transformer_blocks.21.attn_norm.linear.weight"] == (6144, 1024)
+    assert names["transformer_blocks.0.attn.to_out.0.bias"] == (1024,)
+    assert names["transformer_blocks.0.ff.ff.0.0.weight"] == (2048, 1024)
+    assert names["transformer_blocks.0.ff.ff.2.weight"] == (1024, 2048)
+    assert names["norm_out.linear.weight"] == (2048, 1024)
+    assert names["proj_out.weight"] == (100, 1024)
+
+
+@torch.inference_mode()
+def test_the_papers_form_runs_at_toy_size_with_given_motion() -> None:
+    paper = ModelConfig.paper().model_dump()
+    toy = toy_config().model_dump()
+    text = {**paper["text"], "vocab": 30, "width": 16, "layers": 2}
+    sizes = {name: toy[name] for name in ("depth", "heads", "head_size", "audio", "motion")}
+    model = JamFlow(ModelConfig(**{**paper, **sizes, "text": text})).eval()
+    ids = torch.full((1, AUDIO), -1)
+    ids[0, :20] = torch.randint(0, 30, (20,))
+    condition = Condition(
+        model.embed_text(ids),
+        torch.zeros(1, AUDIO, 100),
+        torch.ones(1, AUDIO, dtype=torch.bool),
+        torch.zeros(1, MOTION, 12),
+        torch.ones(1, MOTION, 1, dtype=torch.bool),
+        torch.randn(1, MOTION, 51),
+    )
+    mel_v, motion_v = model(
+        torch.randn(1, AUDIO, 100), torch.randn(1, MOTION, 12), torch.tensor([0.5]), condition
+    )
+    assert mel_v.shape == (1, AUDIO, 100)
+    assert motion_v.shape == (1, MOTION, 12)
+
+
+def test_filler_text_and_dropped_text_are_silent_in_the_character_embedding() -> None:
+    config = ModelConfig.paper().text.model_copy(update={"vocab": 30, "width": 16})
+    model_config = toy_config().model_copy(update={"text": config})
+    model = JamFlow(model_config)
+    ids = torch.full((2, 40), -1)
+    ids[:, :10] = 3
+    text = model.embed_text(ids, torch.tensor([False, True]))
+    assert text[0, :10].abs().sum() > 0
+    assert text[0, 10:].abs().sum() == 0
+    assert text[1].abs().sum() == 0
+
+
+def test_an_odd_depth_is_refused() -> None:
+    with pytest.raises(ValidationError, match="depth must be even"):
+        ModelConfig(**{**toy_config().model_dump(), "depth": 3})
+
+
+def test_unknown_settings_are_refused() -> None:
+    with pytest.raises(ValidationError, match="wheels"):
+        MotionGroup.model_validate({"name": "mouth", "size": 3, "wheels": 4})
