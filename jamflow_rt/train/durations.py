@@ -163,7 +163,7 @@ def train_durations(
                 break
     if saved_at != run.step:
         run.save()
-    correct_bias(run.predictor, utterances[: min(cut, 2000)])
+    correct_bias(run.predictor, utterances[: min(cut, 500)])
     draw_losses(run.losses, work / "durations.png")
     output.parent.mkdir(parents=True, exist_ok=True)
     run.predictor.save(output)
@@ -180,7 +180,7 @@ def correct_bias(predictor: DurationPredictor, utterances: Sequence[TimedPhoneme
         error = evaluate_durations(predictor, utterances).bias
         if abs(error) < 1e-4:
             return
-        predictor.out.bias -= math.log1p(error)
+        predictor.out.bias.sub_(math.log1p(error))
 
 
 class _Run:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from jamflow_rt.beats import HOP, MEL_RATE, SAMPLE_RATE
+from jamflow_rt.beats import HOP, SAMPLE_RATE
 from jamflow_rt.codec.mel import log_mel
 from jamflow_rt.codec.source import noise_table, pulse_train
 from jamflow_rt.codec.vocoder import F0_MIN, HarmonicVocoder
@@ -45,6 +45,8 @@ class VocoderRecipe:
     adversarial_from: float = 0.55
     learning_rate: float = 8e-4
     mel_noise: float = 0.04
+    judged: int = 4
+    """Crops of a batch that the critics judge: they cost more than everything else."""
 
 
 def _crops(shards: list[Shard], batch: int, seed: int) -> Iterator[tuple[Tensor, ...]]:
@@ -146,16 +148,16 @@ def train_vocoder(corpus: Path, work: Path, weights: Path, recipe: VocoderRecipe
         losses = {"mel": mel_loss, "size": size_loss, "wave": wave_loss}
         losses |= {"pitch": pitch_loss, "voicing": voicing_loss}
         if step >= adversarial_from:
-            judged = critics(made.detach())
-            truth = critics(real)
+            heard = made[: recipe.judged]
+            truth, judged = critics(real[: recipe.judged]), critics(heard.detach())
             critic_loss = discriminator_loss(truth, judged)
             critic_optimiser.zero_grad()
             critic_loss.backward()
+            # The vocoder is judged by the same critics, which do not learn from it.
+            critics.requires_grad_(False)
+            hinge, match = generator_loss(truth, critics(heard))
+            critics.requires_grad_(True)
             critic_optimiser.step()
-            judged = critics(made)
-            with torch.no_grad():
-                truth = critics(real)
-            hinge, match = generator_loss(truth, judged)
             loss = loss + hinge + 2 * match
             losses |= {"critic": critic_loss, "hinge": hinge, "match": match}
         optimiser.zero_grad()
@@ -165,8 +167,3 @@ def train_vocoder(corpus: Path, work: Path, weights: Path, recipe: VocoderRecipe
         return {name: value.item() for name, value in losses.items()}
 
     loop.run(one_step, on_checkpoint=lambda: vocoder.save(weights))
-
-
-def seconds_of_crop() -> float:
-    """Length of a training crop."""
-    return FRAMES / MEL_RATE

@@ -1,0 +1,308 @@
+"""Avatar: a model that is loaded once, and the sessions it gives faces and voices to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from jamflow_rt.beats import BEAT_MEL
+from jamflow_rt.bundle import Bundle
+from jamflow_rt.errors import Failed, InvalidInput
+from jamflow_rt.flow.sampler import Sampler
+from jamflow_rt.render.mesh import MeshRenderer
+from jamflow_rt.render.portrait import Portrait
+from jamflow_rt.render.portraits import DEFAULT_PORTRAIT, load_portrait
+from jamflow_rt.stream.clock import MediaClock
+from jamflow_rt.stream.engine import Engine
+from jamflow_rt.stream.manager import SessionManager
+from jamflow_rt.stream.media import Frame
+from jamflow_rt.stream.offline import frames_of, perform
+from jamflow_rt.stream.performance import Performance
+from jamflow_rt.stream.playout import Painter, Playout
+from jamflow_rt.stream.score import Cell
+from jamflow_rt.stream.session import Session
+from jamflow_rt.stream.settings import SessionSettings
+from jamflow_rt.stream.sources import Piece, check_text, text_parts, text_piece
+from jamflow_rt.stream.windows import WindowPlanner
+
+PortraitLike = str | Path | Portrait
+
+
+class Avatar:
+    """A loaded model with its engine. One serves many sessions.
+
+        avatar = Avatar.load()
+        async with avatar.session() as session:
+            session.say("Hello.")
+            async for frame in session:
+                ...
+
+    Args:
+        bundle: model, vocoder, motion space and text front.
+        max_sessions: sessions at the same time.
+    """
+
+    def __init__(self, bundle: Bundle, *, max_sessions: int = 4) -> None:
+        self.bundle = bundle
+        self.engine = Engine(Sampler(bundle.model, bundle.sampling))
+        self._manager = SessionManager(max_sessions)
+        self._planner = WindowPlanner(bundle.windows)
+        self._portraits: dict[str, Portrait] = {}
+        # One thread times texts, the others draw.
+        self._text_executor = ThreadPoolExecutor(1, "jamflow-text")
+        self._draw_executor = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "jamflow-draw")
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, *, max_sessions: int = 4) -> Avatar:
+        """Load a model and make it ready to answer quickly; takes seconds.
+
+        Args:
+            path: a folder with a bundle; without one, the model that comes with the package.
+            max_sessions: sessions at the same time.
+
+        Raises:
+            InvalidInput: there is no bundle at `path`.
+        """
+        avatar = cls(Bundle.load(path), max_sessions=max_sessions)
+        try:
+            avatar.warm_up()
+        except BaseException:
+            avatar.close()
+            raise
+        return avatar
+
+    @property
+    def alive(self) -> bool:
+        """False when it was closed or its engine has died: sessions cannot be served."""
+        return self.engine.alive
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The open sessions, oldest first."""
+        return self._manager.sessions
+
+    @property
+    def max_sessions(self) -> int:
+        """Sessions at the same time."""
+        return self._manager.max_sessions
+
+    def session(
+        self,
+        portrait: PortraitLike | None = None,
+        voice: str | None = None,
+        *,
+        size: int = 512,
+        pictures: bool = True,
+        seed: int | None = None,
+        settings: SessionSettings | None = None,
+        clock: MediaClock | None = None,
+    ) -> SessionOpener:
+        """Open a session: `await` this, or use it with `async with`.
+
+        Args:
+            portrait: the name of one that comes with the package, a folder, or a Portrait.
+            voice: one of `bundle.voices`; the first if none is given.
+            size: width and height of the pictures in pixels.
+            pictures: False saves the drawing; frames then have motion and sound only.
+            seed: makes the session repeatable; random if none is given.
+            settings: how far ahead to generate, rate of speech, limits.
+            clock: for tests.
+
+        Raises:
+            InvalidInput: unknown portrait or voice, impossible size.
+            Overloaded: all places are taken; says when to try again.
+            Failed: the avatar was closed.
+        """
+        options = _Options(portrait, voice, size, pictures, seed, settings, clock)
+        return SessionOpener(partial(self._open, options))
+
+    def render_speech(
+        self,
+        text: str,
+        portrait: PortraitLike | None = None,
+        voice: str | None = None,
+        *,
+        size: int = 512,
+        pictures: bool = True,
+        seed: int = 0,
+        settings: SessionSettings | None = None,
+    ) -> Iterator[Frame]:
+        """Say a text without a clock, for files: idle for a moment, the text, idle for a moment.
+
+        The frames come as fast as they can be made and are what a live session would show.
+
+        Args:
+            text: what to say.
+            portrait: as for `session`.
+            voice: as for `session`.
+            size: as for `session`.
+            pictures: as for `session`.
+            seed: the same seed gives the same speech.
+            settings: as for `session`.
+
+        Raises:
+            InvalidInput: as `session` and `Session.say`; before the first frame is asked for.
+            Failed: the avatar was closed.
+        """
+        self._check_alive()
+        settings = settings or SessionSettings()
+        check_text(text, settings.max_text)
+        self._check_voice(voice)
+        painter = self._painter(portrait, size) if pictures else None
+        pieces = (
+            text_piece(self.bundle.front.timeline(part, settings.speed), part, "speech-1")
+            for part in text_parts(text)
+        )
+        return frames_of(perform(self._performance(seed), pieces, self.engine), painter)
+
+    def warm_up(self) -> None:
+        """Do everything once, so that the first answer is as quick as the later ones."""
+        self.bundle.front.timeline("Good morning, how are you?")
+        beats = sum(self.bundle.windows.growth)
+        silent = np.zeros(BEAT_MEL, np.int32)
+        # Twice: the first time pays for what is set up lazily, the second is measured.
+        for _ in range(2):
+            self.engine.forget_estimates()
+            piece = Piece([Cell(silent) for _ in range(beats)])
+            for _shot in perform(self._performance(0), [piece], self.engine):
+                pass
+
+    async def aclose(self) -> None:
+        """Close all sessions and stop the threads. May be called twice."""
+        await asyncio.gather(*(session.aclose() for session in self.sessions))
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """Stop the threads; sessions that are still open fail. May be called twice."""
+        self.engine.close()
+        self._text_executor.shutdown(cancel_futures=True)
+        self._draw_executor.shutdown(cancel_futures=True)
+
+    async def __aenter__(self) -> Avatar:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> Avatar:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def _open(self, options: _Options) -> Session:
+        self._check_alive()
+        self._check_voice(options.voice)
+        session_id = self._manager.admit()
+        session: Session | None = None
+        try:
+            painter = None
+            if options.pictures:
+                painter = await asyncio.to_thread(self._painter, options.portrait, options.size)
+            space = self.bundle.motion
+            clock = options.clock or MediaClock()
+            session = Session(
+                session_id,
+                engine=self.engine,
+                performance=self._performance(options.seed),
+                playout=Playout(clock, painter, space.decode(space.rest[None])[0]),
+                front=self.bundle.front,
+                executor=self._text_executor,
+                settings=options.settings or SessionSettings(),
+                look_ahead=self.bundle.windows.look_ahead,
+                on_close=self._manager.leave,
+            )
+            await session.start()
+        except BaseException:
+            self._manager.give_up()
+            if session is not None:
+                await session.aclose()
+            raise
+        self._manager.enter(session)
+        return session
+
+    def _performance(self, seed: int | None) -> Performance:
+        bundle = self.bundle
+        if seed is None:
+            seed = secrets.randbits(32)
+        return Performance(bundle.motion, bundle.vocoder, self._planner, seed)
+
+    def _painter(self, portrait: PortraitLike | None, size: int) -> Painter:
+        renderer = MeshRenderer(self._portrait(portrait), self.bundle.motion.neutral, size)
+        renderer.warm_up()
+        return Painter(renderer, self._draw_executor)
+
+    def _portrait(self, portrait: PortraitLike | None) -> Portrait:
+        if isinstance(portrait, Portrait):
+            return portrait
+        key = DEFAULT_PORTRAIT if portrait is None else str(portrait)
+        if key not in self._portraits:
+            folder = Path(key)
+            named = isinstance(portrait, str | None) and not folder.is_dir()
+            self._portraits[key] = load_portrait(key) if named else Portrait.load(folder)
+        return self._portraits[key]
+
+    def _check_voice(self, voice: str | None) -> None:
+        voices = self.bundle.voices
+        if voice is not None and voice not in voices:
+            known = ", ".join(voices) or "none"
+            raise InvalidInput(f"There is no voice named {voice!r}. Voices here: {known}.")
+
+    def _check_alive(self) -> None:
+        if not self.alive:
+            raise Failed("The avatar is closed or its engine has died; load it again.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    portrait: PortraitLike | None
+    voice: str | None
+    size: int
+    pictures: bool
+    seed: int | None
+    settings: SessionSettings | None
+    clock: MediaClock | None
+
+
+class SessionOpener:
+    """What `avatar.session()` returns: `await` it for a session, or enter it with `async with`."""
+
+    def __init__(self, open_session: Callable[[], Coroutine[Any, Any, Session]]) -> None:
+        self._open = open_session
+        self._session: Session | None = None
+
+    def __await__(self) -> Generator[Any, None, Session]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Session:
+        self._session = await self._open()
+        return self._session
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.aclose()

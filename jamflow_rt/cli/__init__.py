@@ -1,0 +1,38 @@
+"""The command line: say, serve, prepare, train, evaluate, bench."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from jamflow_rt.cli.measuring import bench, evaluate
+from jamflow_rt.cli.speaking import say, serve
+from jamflow_rt.cli.terminal import Commands
+from jamflow_rt.cli.training import prepare, train
+
+app = typer.Typer(
+    cls=Commands,
+    help="A face and its voice from one model, streamed in real time.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (say, serve, prepare, train, evaluate, bench):
+    app.command()(command)
+
+
+@app.callback()
+def _setup(
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log what happens.")] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(name)s %(levelname)s %(message)s",
+    )
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,106 @@
+"""`evaluate` and `bench`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from jamflow_rt.cli.terminal import Model, Portrait, loaded, progress, renderer_for, say_so
+
+if TYPE_CHECKING:
+    from jamflow_rt.evaluate.take import Take
+
+# Heavy imports (torch, the models) stand inside the commands: --help answers at once.
+
+
+def evaluate(
+    sentences: Annotated[Path, typer.Option("--sentences", help="Text file, one sentence a line.")],
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Only the first lines.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="JSON report.")] = None,
+    evaluations: Annotated[
+        int | None, typer.Option("--evaluations", min=1, max=64, help="Euler steps a window.")
+    ] = None,
+    windows: Annotated[
+        bool, typer.Option("--windows/--whole", help="In streamed windows, or in one piece.")
+    ] = True,
+    audio_dir: Annotated[
+        Path | None,
+        typer.Option("--audio-dir", help="Score these sound files instead, in order of names."),
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option("--keep", help="Folder to write each sentence's WAV to.")
+    ] = None,
+    portrait: Portrait = None,
+    model: Model = None,
+) -> None:
+    """Measure words, quality, lips and clicks on the sentences of a file."""
+    from jamflow_rt.evaluate.quality import DistillMos
+    from jamflow_rt.evaluate.recogniser import Recogniser
+    from jamflow_rt.evaluate.report import evaluate as score
+    from jamflow_rt.evaluate.take import read_sentences, takes_from_folder
+
+    lines = read_sentences(sentences, limit)
+    listener, judge = Recogniser(), DistillMos()
+    settings: dict[str, object] = {"sentences": sentences.name}
+    if audio_dir is not None:
+        takes = takes_from_folder(audio_dir, lines)
+        shown = progress(takes, len(lines), "evaluating")
+        report = score(shown, listener=listener, judge=judge, settings=settings)
+    else:
+        from jamflow_rt.bundle import Bundle
+        from jamflow_rt.evaluate.synthesis import Synthesiser
+
+        bundle = Bundle.load(model)
+        synthesise = Synthesiser(bundle, evaluations=evaluations, whole=not windows)
+        made = (synthesise(line, seed) for seed, line in enumerate(lines))
+        shown = progress(_kept(made, keep), len(lines), "evaluating")
+        settings |= {
+            "windows": windows,
+            "evaluations": evaluations or bundle.sampling.evaluations,
+        }
+        report = score(
+            shown,
+            listener=listener,
+            judge=judge,
+            renderer=renderer_for(bundle, portrait),
+            settings=settings,
+        )
+    if output is not None:
+        report.write(output)
+    Console().print(report.table())
+
+
+def bench(
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Trials of the wait.")] = 20,
+    portrait: Portrait = None,
+    model: Model = None,
+) -> None:
+    """Measure the speed on this machine: the wait before a speech, and its cost."""
+    from jamflow_rt.evaluate.speed import bench as measure
+
+    with loaded(model) as avatar:
+        renderer = renderer_for(avatar.bundle, portrait)
+        found = measure(
+            avatar,
+            renderer,
+            trials=trials,
+            progress=lambda stage: say_so(f"Measuring: {stage} …"),
+        )
+    for table in found.tables():
+        Console().print(table)
+
+
+def _kept(takes: Iterable[Take], folder: Path | None) -> Iterator[Take]:
+    from jamflow_rt.record import write_wav
+
+    for index, take in enumerate(takes):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_wav(take.sound, folder / f"{index:04}.wav")
+        yield take

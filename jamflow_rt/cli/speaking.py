@@ -1,0 +1,95 @@
+"""`say` and `serve`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jamflow_rt.cli.terminal import Model, Portrait, Voice, loaded, progress, say_so
+from jamflow_rt.config import ServerConfig
+from jamflow_rt.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from jamflow_rt.avatar import Avatar
+
+# Heavy imports (torch, the models) stand inside the commands: --help answers at once.
+
+
+def say(
+    text: Annotated[str, typer.Argument(help="What to say; - reads it from standard input.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="File to write: .mp4 or .wav. Without: the speakers."),
+    ] = None,
+    portrait: Portrait = None,
+    voice: Voice = None,
+    size: Annotated[int, typer.Option("--size", help="Width and height of the picture.")] = 512,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.25, max=4.0, help="2 is twice as fast.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option("--seed", help="Another number, another take.")] = 0,
+    model: Model = None,
+) -> None:
+    """Say TEXT: into an MP4 with the face, into a WAV, or through the speakers."""
+    from jamflow_rt.record import file_kind, record
+    from jamflow_rt.speakers import Speakers
+    from jamflow_rt.stream.settings import SessionSettings
+
+    # What can be wrong is found out before the models are loaded.
+    pictures = output is not None and file_kind(output) == "mp4"
+    speakers = Speakers() if output is None else None
+    if text == "-":
+        text = sys.stdin.read()
+    with loaded(model) as avatar:
+        frames = avatar.render_speech(
+            text,
+            portrait,
+            voice,
+            size=size,
+            pictures=pictures,
+            seed=seed,
+            settings=SessionSettings(speed=speed),
+        )
+        shown = progress(frames, _frame_count(avatar, text, speed), "speaking")
+        if speakers is not None:
+            with speakers:
+                for frame in shown:
+                    speakers.play(frame.sound)
+        elif output is not None:
+            seconds = record(shown, output)
+            say_so(f"{output}: {seconds:.1f} s")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
+    max_sessions: Annotated[int, typer.Option(help="Viewers at the same time.")] = 4,
+    model: Model = None,
+) -> None:
+    """Serve the web page and WebRTC (WHEP)."""
+    from pydantic import ValidationError
+
+    from jamflow_rt.serve.run import serve as run
+
+    try:
+        config = ServerConfig(host=host, port=port, max_sessions=max_sessions)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(
+            f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}."
+        ) from error
+    say_so("Loading …")
+    run(config, model, on_ready=lambda url: print(f"Serving on {url}  (Ctrl+C stops)", flush=True))
+
+
+def _frame_count(avatar: Avatar, text: str, speed: float) -> int:
+    from jamflow_rt.beats import BEAT_MOTION
+    from jamflow_rt.stream.offline import LEAD_BEATS, TRAIL_BEATS
+    from jamflow_rt.stream.sources import text_parts
+
+    front = avatar.bundle.front
+    speech: int = sum(front.timeline(part, speed).beats for part in text_parts(text))
+    return (LEAD_BEATS + speech + TRAIL_BEATS) * BEAT_MOTION

@@ -1,0 +1,47 @@
+"""Clicks: does the sound jump where one window ends and the next begins?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from jamflow_rt.evaluate.take import Take
+
+
+@dataclass(frozen=True, slots=True)
+class Clicks:
+    """Sample-to-sample jumps |x[n] − x[n−1]| at window edges and inside windows."""
+
+    edges: int
+    """Number of window edges."""
+    largest_at_edges: float
+    inside_p999: float
+    """99.9th percentile of the jumps inside windows."""
+    largest_inside: float
+    share_above: float
+    """Share of edges whose jump exceeds `inside_p999`; 0.001 is what any place would have."""
+
+
+def measure_clicks(takes: Iterable[Take]) -> Clicks | None:
+    """Jumps of all takes together; None when no take has a window edge."""
+    at_edges, inside = [], []
+    for take in takes:
+        # jumps[n] is the step into sample n; into the first one it comes from silence.
+        jumps = np.abs(np.diff(take.sound, prepend=0.0))
+        places = np.array([edge for edge in take.edges if edge < len(jumps)], np.int64)
+        at_edges.append(jumps[places])
+        inside.append(np.delete(jumps, places))
+    edges = np.concatenate(at_edges) if at_edges else np.zeros(0)
+    if not len(edges):
+        return None
+    within = np.concatenate(inside)
+    threshold = float(np.percentile(within, 99.9))
+    return Clicks(
+        edges=len(edges),
+        largest_at_edges=float(edges.max()),
+        inside_p999=threshold,
+        largest_inside=float(within.max()),
+        share_above=float((edges > threshold).mean()),
+    )

@@ -1,0 +1,112 @@
+"""Sentences → takes, with the same windows a live session makes, as fast as the machine can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+import numpy as np
+
+from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, SAMPLES_PER_MOTION
+from jamflow_rt.bundle import Bundle
+from jamflow_rt.config import SamplingConfig, WindowConfig
+from jamflow_rt.evaluate.take import Take
+from jamflow_rt.flow.sampler import Sampler
+from jamflow_rt.flow.window import Window, WindowResult
+from jamflow_rt.stream.performance import Performance, Shot
+from jamflow_rt.stream.sources import text_parts, text_piece
+from jamflow_rt.stream.windows import WindowPlanner
+from jamflow_rt.text.timeline import PhonemeSpan, Timeline
+
+Sample = Callable[[Window], WindowResult]
+
+
+class Stopwatch:
+    """Adds up the seconds spent on the stages of synthesis."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def __call__(self, stage: str, start: float) -> None:
+        """Count the time from `start` (`perf_counter`) until now for `stage`."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + perf_counter() - start
+
+
+class Synthesiser:
+    """Performs sentences with a bundle, one after the other, without a clock.
+
+    Args:
+        bundle: the models.
+        evaluations: Euler steps a window; the bundle's own number when None.
+        whole: one window a sentence instead of the bundle's growing ones.
+    """
+
+    def __init__(
+        self, bundle: Bundle, *, evaluations: int | None = None, whole: bool = False
+    ) -> None:
+        self._bundle = bundle
+        self._whole = whole
+        sampling = bundle.sampling
+        if evaluations is not None:
+            sampling = SamplingConfig(**{**sampling.model_dump(), "evaluations": evaluations})
+        self._sample: Sample = Sampler(bundle.model, sampling).sample
+
+    def __call__(self, text: str, seed: int = 0, stopwatch: Stopwatch | None = None) -> Take:
+        """Perform one text.
+
+        Raises:
+            InvalidInput: there is nothing to say in it, or letters of another script.
+        """
+        watch = stopwatch or Stopwatch()
+        start = perf_counter()
+        parts = [(part, self._bundle.front.timeline(part).padded()) for part in text_parts(text)]
+        watch("text", start)
+        config = self._bundle.windows
+        if self._whole:
+            beats = sum(timeline.beats for _, timeline in parts)
+            config = WindowConfig(**{**config.model_dump(), "growth": (beats,)})
+        performance = Performance(
+            self._bundle.motion, self._bundle.vocoder, WindowPlanner(config), seed
+        )
+        # A session idles before it speaks: the first window has that as its past.
+        self._window(performance, Stopwatch())
+        for part, timeline in parts:
+            performance.score.extend(text_piece(timeline, part, "take").cells)
+        shots: list[Shot] = []
+        edges: list[int] = []
+        while not performance.idle_next:
+            edges.append(len(shots) * SAMPLES_PER_MOTION)
+            shots += self._window(performance, watch)
+        # What follows is idle again: the last sound rings out in it.
+        edges.append(len(shots) * SAMPLES_PER_MOTION)
+        shots += self._window(performance, Stopwatch())[:BEAT_MOTION]
+        return Take(
+            text=text,
+            sound=np.concatenate([shot.sound for shot in shots]),
+            faces=tuple(shot.face for shot in shots),
+            phonemes=_in_a_row([timeline for _, timeline in parts]),
+            edges=tuple(edges),
+        )
+
+    def _window(self, performance: Performance, watch: Stopwatch) -> list[Shot]:
+        job = performance.next_job()
+        start = perf_counter()
+        result = self._sample(job.window)
+        watch("sampling", start)
+        start = perf_counter()
+        chunk = job.finish(result)
+        watch("vocoder", start)
+        performance.accept(job, chunk)
+        return chunk.shots
+
+
+def _in_a_row(timelines: list[Timeline]) -> tuple[PhonemeSpan, ...]:
+    spans: list[PhonemeSpan] = []
+    offset = 0
+    for timeline in timelines:
+        spans += [
+            PhonemeSpan(span.symbol, offset + span.start, offset + span.end)
+            for span in timeline.phonemes
+        ]
+        offset += timeline.beats * BEAT_MEL
+    return tuple(spans)

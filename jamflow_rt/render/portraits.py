@@ -1,0 +1,33 @@
+"""The portraits that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from jamflow_rt.errors import InvalidInput
+from jamflow_rt.render.portrait import Portrait
+
+DEFAULT_PORTRAIT: Final = "mara"
+
+
+def _folder() -> Path:
+    return Path(__file__).resolve().parent.parent / "assets" / "portraits"
+
+
+def portrait_names() -> tuple[str, ...]:
+    """Names that `load_portrait` knows, in alphabetical order."""
+    return tuple(sorted(path.parent.name for path in _folder().glob("*/portrait.safetensors")))
+
+
+def load_portrait(name: str = DEFAULT_PORTRAIT) -> Portrait:
+    """A portrait that comes with the package.
+
+    Raises:
+        InvalidInput: there is none of that name.
+    """
+    names = portrait_names()
+    if name not in names:
+        known = ", ".join(names) or "none"
+        raise InvalidInput(f"There is no portrait named {name!r}. Portraits here: {known}.")
+    return Portrait.load(_folder() / name)

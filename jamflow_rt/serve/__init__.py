@@ -1,0 +1,1 @@
+"""From a session to the people watching: HTTP, WebRTC, and the demo page."""

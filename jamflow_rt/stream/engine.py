@@ -1,0 +1,251 @@
+"""The engine: one thread that samples the windows of all sessions, batched per ODE step."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from jamflow_rt.errors import Failed, JamflowError
+from jamflow_rt.flow.window import Window, WindowResult
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class WindowRun(Protocol):
+    """A window on its way from noise to data."""
+
+    @property
+    def done(self) -> bool:
+        """True when every step has been made."""
+        ...
+
+    def result(self) -> WindowResult:
+        """The sampled window."""
+        ...
+
+
+class WindowSampler(Protocol):
+    """What the engine wants of a sampler; `jamflow_rt.flow.sampler.Sampler` is one."""
+
+    def start(self, window: Window) -> WindowRun:
+        """Take up a window."""
+        ...
+
+    def advance(self, runs: Sequence[Any]) -> None:
+        """Make one step for all `runs`, which are of one length, in one forward pass."""
+        ...
+
+
+@dataclass(eq=False)
+class _Task:
+    """A submitted window, and whom to tell."""
+
+    window: Window
+    deadline: float
+    finish: Callable[[WindowResult], Any]
+    future: Future[Any] = field(default_factory=Future)
+    submitted: float = field(default_factory=time.perf_counter)
+    run: WindowRun | None = None
+
+    def fail(self, reason: BaseException) -> None:
+        """Tell the submitter that there will be no result."""
+        if self.future.done() or not self.future.set_running_or_notify_cancel():
+            return
+        error = reason if isinstance(reason, JamflowError) else _failed(reason)
+        self.future.set_exception(error)
+
+
+def _failed(reason: BaseException) -> Failed:
+    error = Failed(f"A window could not be generated: {reason!r}. Open a new session.")
+    error.__cause__ = reason
+    return error
+
+
+class Engine:
+    """Samples windows in a thread of its own. Every method may be called from any thread.
+
+    Each turn it takes the window length whose nearest deadline is the earliest and makes one step
+    for the windows of that length in one forward pass; a new window joins at the next step.
+
+    Args:
+        sampler: owned by the engine's thread from now on.
+        max_batch: windows that share a forward pass at most, nearest deadlines first.
+    """
+
+    def __init__(self, sampler: WindowSampler, max_batch: int = 16) -> None:
+        self._sampler = sampler
+        self._max_batch = max_batch
+        self._changed = threading.Condition()
+        # Guarded by `_changed`: submitted and not yet taken up.
+        self._inbox: list[_Task] = []
+        self._closing = False
+        # Touched by the engine thread only.
+        self._active: list[_Task] = []
+        self._times = _Times()
+        self._thread = threading.Thread(target=self._main, name="jamflow-engine", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """False when the engine was closed or its thread has died."""
+        return self._thread.is_alive() and not self._closing
+
+    @property
+    def busy(self) -> bool:
+        """True while windows wait or are being sampled."""
+        return bool(self._inbox or self._active)
+
+    def estimate(self, beats: int) -> float:
+        """Seconds from `submit` within which a window of that length is nearly always finished."""
+        return self._times.bound(beats)
+
+    def forget_estimates(self) -> None:
+        """Measure anew: what was measured while warming up is too much."""
+        self._times = _Times()
+
+    def submit(
+        self, window: Window, deadline: float, finish: Callable[[WindowResult], T]
+    ) -> Future[T]:
+        """Sample a window.
+
+        Args:
+            window: what is known and what is to be generated.
+            deadline: when its first frame plays, on `time.monotonic`'s scale.
+            finish: turns the result into what the future returns, on the engine's thread.
+
+        Returns:
+            A future; cancelling it takes the window back. It fails with `Failed` when the window
+            cannot be sampled, its numbers are not finite, or the engine ends.
+
+        Raises:
+            Failed: the engine is not running.
+        """
+        task = _Task(window, deadline, finish)
+        with self._changed:
+            if self._closing:
+                raise Failed("The engine is not running; load the avatar again.")
+            self._inbox.append(task)
+            self._changed.notify()
+        return task.future
+
+    def close(self) -> None:
+        """Stop the thread and wait for it. What is unfinished fails with `Failed`."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    # What follows runs on the engine's thread.
+
+    def _main(self) -> None:
+        error = Failed("The engine was closed.")
+        try:
+            while self._collect():
+                self._advance(self._nearest())
+        except BaseException as reason:  # the thread's last words
+            log.critical("The engine thread died.", exc_info=True)
+            error = Failed(f"The engine thread died ({reason!r}). Restart the process.")
+        finally:
+            with self._changed:
+                self._closing = True
+                orphans = self._active + self._inbox
+                self._active, self._inbox = [], []
+            for task in orphans:
+                task.fail(error)
+
+    def _collect(self) -> bool:
+        """Wait for work, take up new windows, drop cancelled ones. False when closing."""
+        with self._changed:
+            while not self._closing:
+                self._active = [t for t in self._active + self._inbox if not t.future.cancelled()]
+                self._inbox = []
+                if self._active:
+                    break
+                self._changed.wait()
+            if self._closing:
+                return False
+        for task in [t for t in self._active if t.run is None]:
+            try:
+                task.run = self._sampler.start(task.window)
+            except Exception as reason:
+                self._drop(task, reason)
+        return True
+
+    def _nearest(self) -> list[_Task]:
+        """The windows for the next step: the earliest deadline and all of its length."""
+        if not self._active:
+            return []
+        tasks = sorted(self._active, key=lambda t: t.deadline)
+        beats = tasks[0].window.beats
+        return [t for t in tasks if t.window.beats == beats][: self._max_batch]
+
+    def _advance(self, tasks: list[_Task]) -> None:
+        if not tasks:
+            return
+        try:
+            self._sampler.advance([t.run for t in tasks])
+        except Exception as reason:
+            if len(tasks) == 1:
+                self._drop(tasks[0], reason)
+                return
+            # One of them is at fault: each steps alone, so that only that one fails.
+            for task in tasks:
+                self._advance([task])
+            return
+        for task in tasks:
+            if task.run is not None and task.run.done:
+                self._complete(task)
+
+    def _complete(self, task: _Task) -> None:
+        if not task.future.set_running_or_notify_cancel():
+            return
+        try:
+            assert task.run is not None
+            result = task.run.result()
+            if not result.finite:
+                raise Failed("The network's numbers are not finite. Open a new session.")
+            value = task.finish(result)
+        except BaseException as reason:
+            task.future.set_exception(
+                reason if isinstance(reason, JamflowError) else _failed(reason)
+            )
+            if not isinstance(reason, Exception):
+                raise
+            log.exception("A window failed.")
+        else:
+            self._times.add(task.window.beats, time.perf_counter() - task.submitted)
+            task.future.set_result(value)
+        self._active.remove(task)
+
+    def _drop(self, task: _Task, reason: Exception) -> None:
+        log.error("A window failed.", exc_info=reason)
+        self._active.remove(task)
+        task.fail(reason)
+
+
+class _Times:
+    """How long windows take, a mean and a mean deviation a length, as TCP times its answers."""
+
+    UNKNOWN = 0.15
+
+    def __init__(self) -> None:
+        self._by_length: dict[int, tuple[float, float]] = {}
+
+    def add(self, beats: int, seconds: float) -> None:
+        mean, deviation = self._by_length.get(beats, (seconds, 0.0))
+        deviation += (abs(seconds - mean) - deviation) / 4
+        mean += (seconds - mean) / 8
+        self._by_length[beats] = mean, deviation
+
+    def bound(self, beats: int) -> float:
+        known = self._by_length.get(beats)
+        if known is None:
+            return max((m + 2 * d for m, d in self._by_length.values()), default=self.UNKNOWN)
+        return known[0] + 2 * known[1]

@@ -1,0 +1,66 @@
+"""A speech without a clock: the windows of a live session, as fast as the machine makes them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+from jamflow_rt.beats import BEAT_MOTION, MOTION_RATE
+from jamflow_rt.stream.engine import Engine
+from jamflow_rt.stream.media import Frame
+from jamflow_rt.stream.performance import Performance, Shot
+from jamflow_rt.stream.playout import Painter
+from jamflow_rt.stream.sources import Piece
+
+LEAD_BEATS, TRAIL_BEATS = 2, 4
+"""Idling before (0.32 s) and after (0.64 s) the speech."""
+_SCORE_BEATS = 24
+"""Pieces are asked for when less than this is left to perform: more than a window looks at."""
+
+
+def perform(performance: Performance, pieces: Iterable[Piece], engine: Engine) -> Iterator[Shot]:
+    """Idle, the pieces, idle: all shots in order."""
+    yield from _idle(performance, engine, LEAD_BEATS)
+    waiting = iter(pieces)
+    more = True
+    while True:
+        while more and len(performance.score) < _SCORE_BEATS:
+            piece = next(waiting, None)
+            if piece is None:
+                more = False
+                break
+            performance.score.extend(piece.cells)
+        if performance.idle_next:
+            break
+        yield from _window(performance, engine)
+    yield from _idle(performance, engine, TRAIL_BEATS)
+
+
+def frames_of(shots: Iterable[Shot], painter: Painter | None) -> Iterator[Frame]:
+    """Shots as the frames a viewer gets, drawn one by one."""
+    for index, shot in enumerate(shots):
+        yield Frame(
+            time=index / MOTION_RATE,
+            picture=None if painter is None else painter.paint(shot.face),
+            sound=shot.sound,
+            motion=shot.face,
+            speech_id=shot.speech_id,
+            epoch=0,
+        )
+
+
+def _window(performance: Performance, engine: Engine) -> list[Shot]:
+    job = performance.next_job()
+    # Live sessions have nearer deadlines than somebody who waits for a file.
+    chunk = engine.submit(job.window, time.monotonic() + 60.0, job.finish).result()
+    performance.accept(job, chunk)
+    return chunk.shots
+
+
+def _idle(performance: Performance, engine: Engine, beats: int) -> list[Shot]:
+    shots: list[Shot] = []
+    start = performance.frame
+    while len(shots) < beats * BEAT_MOTION:
+        shots += _window(performance, engine)
+    performance.rewind(start + beats * BEAT_MOTION)
+    return shots[: beats * BEAT_MOTION]

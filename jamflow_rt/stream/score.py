@@ -1,0 +1,113 @@
+"""The score: what a session is still to perform, beat by beat."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jamflow_rt.beats import BEAT_MEL, N_MELS
+from jamflow_rt.codec.mel import silence_mel
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One beat to perform: text to be spoken, or sound that is given."""
+
+    text: NDArray[np.int32]
+    """(15,) one phoneme id a mel frame, 0 is silence."""
+    mel: Floats | None = None
+    """(15, 100) whitened mel when the sound is given; None when it is to be generated."""
+    sound: Floats | None = None
+    """(3840,) the given sound."""
+    speech_id: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """True when the sound came from outside."""
+        return self.mel is not None
+
+
+class Excerpt(NamedTuple):
+    """A stretch of the score as a window wants it."""
+
+    text: NDArray[np.int32]  # (15·n,)
+    mel: Floats  # (15·n, 100), zeros where it is to be generated
+    known: NDArray[np.bool_]  # (15·n,)
+
+
+class Score:
+    """Cells in the order of their performance. Taken from the front, appended at the end."""
+
+    def __init__(self) -> None:
+        self._cells: deque[Cell] = deque()
+        # Cells at the end that may be looked at but not yet performed.
+        self._held = 0
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def extend(self, cells: Iterable[Cell]) -> None:
+        """Append cells."""
+        self._cells.extend(cells)
+
+    def clear(self) -> None:
+        """Forget everything not yet performed."""
+        self._cells.clear()
+        self._held = 0
+
+    def hold(self, beats: int, speech_id: str) -> None:
+        """The last cells, `beats` at most, of a speech may only be looked at for now.
+
+        They are the look-ahead of sound that is still coming in.
+        """
+        self._held = 0
+        for cell in islice(reversed(self._cells), beats):
+            if cell.speech_id != speech_id:
+                break
+            self._held += 1
+
+    @property
+    def ready(self) -> int:
+        """Cells that can be performed now and are of the first one's kind."""
+        count, limit = 0, len(self._cells) - self._held
+        for cell in islice(self._cells, max(0, limit)):
+            if cell.given != self._cells[0].given:
+                break
+            count += 1
+        return count
+
+    def first(self, count: int) -> list[Cell]:
+        """The first `count` cells, left where they are."""
+        return list(islice(self._cells, count))
+
+    def peek(self, beats: int) -> Excerpt:
+        """The next `beats`; beyond the end there is silent text.
+
+        Beyond the end the sound is unknown after text, and known to be silent after given sound.
+        """
+        text = np.zeros(beats * BEAT_MEL, np.int32)
+        mel = np.zeros((beats * BEAT_MEL, N_MELS), np.float32)
+        known = np.zeros(beats * BEAT_MEL, np.bool_)
+        cells = self.first(beats)
+        for index, cell in enumerate(cells):
+            place = slice(index * BEAT_MEL, (index + 1) * BEAT_MEL)
+            text[place] = cell.text
+            if cell.mel is not None:
+                mel[place], known[place] = cell.mel, True
+        if cells and cells[-1].given:
+            end = len(cells) * BEAT_MEL
+            mel[end:], known[end:] = silence_mel(beats * BEAT_MEL - end), True
+        return Excerpt(text, mel, known)
+
+    def drop(self, count: int) -> None:
+        """Take the first `count` cells away: they have been performed."""
+        for _ in range(count):
+            self._cells.popleft()

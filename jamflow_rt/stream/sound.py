@@ -1,0 +1,145 @@
+"""Sound from outside: checked, brought to 24 kHz, cut into beats with their mel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from jamflow_rt.beats import BEAT_MEL, BEAT_SAMPLES, HOP, N_FFT, SAMPLE_RATE
+from jamflow_rt.codec.mel import mel_of
+from jamflow_rt.errors import InvalidInput
+from jamflow_rt.stream.score import Cell, Floats
+from jamflow_rt.stream.sources import Piece, Run
+
+LOWEST_RATE, HIGHEST_RATE = 8_000, 48_000
+# Samples that a beat's mel frames see before and after the beat.
+_BEFORE = _AFTER = N_FFT // 2
+
+
+def check_pcm(pcm: NDArray[Any], sample_rate: int) -> Floats:
+    """Sound as float32, −1…1.
+
+    Args:
+        pcm: (N,) int16 or floating samples, one channel.
+        sample_rate: samples a second, 8000…48000.
+
+    Raises:
+        InvalidInput: anything else.
+    """
+    if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer):
+        raise InvalidInput(f"The sample rate must be a whole number, not {sample_rate!r}.")
+    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
+        raise InvalidInput(
+            f"A sample rate of {sample_rate} is not possible; {LOWEST_RATE} to {HIGHEST_RATE} is."
+        )
+    if not isinstance(pcm, np.ndarray) or pcm.ndim != 1:
+        shape = getattr(pcm, "shape", type(pcm).__name__)
+        raise InvalidInput(f"Sound must be an array (samples,) of one channel, not {shape}.")
+    if pcm.dtype == np.int16:
+        sound = pcm.astype(np.float32) / 32768
+    elif np.issubdtype(pcm.dtype, np.floating):
+        sound = pcm.astype(np.float32)
+    else:
+        raise InvalidInput(f"Sound must be int16 or float32, not {pcm.dtype}.")
+    if len(sound) == 0:
+        raise InvalidInput("The sound is empty.")
+    if not np.isfinite(sound).all():
+        raise InvalidInput("The sound holds NaN or infinite samples.")
+    return np.clip(sound, -1.0, 1.0)
+
+
+class BeatCutter:
+    """Sound of any chunk size → cells of a beat each. A beat comes out when its mel is certain.
+
+    Args:
+        sample_rate: of the sound that comes in.
+        speech_id: for the cells.
+    """
+
+    def __init__(self, sample_rate: int, speech_id: str) -> None:
+        self._speech_id = speech_id
+        self._resampler = (
+            None
+            if sample_rate == SAMPLE_RATE
+            else soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32")
+        )
+        # Sound not yet cut, after `_BEFORE` samples of what came before it.
+        self._buffer = np.zeros(_BEFORE, np.float32)
+
+    def push(self, sound: Floats, last: bool = False) -> list[Cell]:
+        """Take sound in; returns the beats that are complete with it, with `last` all of them."""
+        if self._resampler is not None:
+            sound = self._resampler.resample_chunk(sound, last=last)
+        self._buffer = np.concatenate([self._buffer, sound])
+        if last:
+            left = len(self._buffer) - _BEFORE
+            padding = -left % BEAT_SAMPLES + _AFTER
+            self._buffer = np.concatenate([self._buffer, np.zeros(padding, np.float32)])
+        beats = max(0, len(self._buffer) - _BEFORE - _AFTER) // BEAT_SAMPLES
+        if not beats:
+            return []
+        end = _BEFORE + beats * BEAT_SAMPLES
+        first = _BEFORE // HOP
+        mel = mel_of(self._buffer[: end + _AFTER])[first : first + beats * BEAT_MEL]
+        sound, self._buffer = self._buffer[_BEFORE:end], self._buffer[end - _BEFORE :]
+        silent = np.zeros(BEAT_MEL, np.int32)
+        return [
+            Cell(
+                silent,
+                mel[i * BEAT_MEL : (i + 1) * BEAT_MEL],
+                sound[i * BEAT_SAMPLES : (i + 1) * BEAT_SAMPLES],
+                self._speech_id,
+            )
+            for i in range(beats)
+        ]
+
+
+class SoundSource:
+    """Sound that is pushed in while it is played.
+
+    Args:
+        sample_rate: of all of it.
+        speech_id: for the cells.
+        look_ahead: beats that must be known beyond what is performed.
+        run: runs a blocking function elsewhere.
+    """
+
+    def __init__(self, sample_rate: int, speech_id: str, look_ahead: int, run: Run) -> None:
+        self.sample_rate = sample_rate
+        self._cutter = BeatCutter(sample_rate, speech_id)
+        self._look_ahead = look_ahead
+        self._run = run
+        self._chunks: asyncio.Queue[Floats | None] = asyncio.Queue()
+
+    def push(self, sound: Floats) -> None:
+        """More of it."""
+        self._chunks.put_nowait(sound)
+
+    def finish(self) -> None:
+        """That was all of it."""
+        self._chunks.put_nowait(None)
+
+    async def pieces(self) -> AsyncIterator[Piece]:
+        """See `Source`."""
+        last = False
+        while not last:
+            chunks = [await self._chunks.get()]
+            while not self._chunks.empty():
+                chunks.append(self._chunks.get_nowait())
+            last = chunks[-1] is None
+            sound = np.concatenate(
+                [np.zeros(0, np.float32), *(chunk for chunk in chunks if chunk is not None)]
+            )
+            cells: list[Cell] = await self._run(self._cutter.push, sound, last)
+            yield Piece(cells, held=0 if last else self._look_ahead)
+
+    def cancel(self) -> None:
+        """See `Source`."""
+
+    async def aclose(self) -> None:
+        """See `Source`."""

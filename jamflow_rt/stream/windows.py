@@ -1,0 +1,59 @@
+"""The window planner: where the next window starts and how its beats are used. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jamflow_rt.config import WindowConfig
+from jamflow_rt.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPlan:
+    """`prefix | new | look-ahead`, in beats. Only the new beats are ever emitted."""
+
+    prefix: int
+    new: int
+    look_ahead: int
+
+    @property
+    def beats(self) -> int:
+        """Length of the whole window."""
+        return self.prefix + self.new + self.look_ahead
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPlanner:
+    """Plans windows of few distinct lengths, so that sessions can share forward passes.
+
+    When less is left to say than a window would hold, the window keeps its length and the rest of
+    it becomes look-ahead: the lengths in use are `prefix + g + look_ahead` for the `g` in `growth`.
+    """
+
+    config: WindowConfig
+    idle: int = 8
+    """New beats of an idle window."""
+
+    def __post_init__(self) -> None:
+        if not self.config.growth or min(self.config.growth) < 1 or self.idle < 1:
+            raise InvalidInput("Windows need at least one new beat: check growth and idle.")
+
+    def speech(self, index: int, available: int) -> WindowPlan:
+        """The window number `index` (0, 1, …) of a speech that has `available` ≥ 1 beats left."""
+        if available < 1:
+            raise InvalidInput("A speech window needs at least one beat to say.")
+        growth = self.config.growth
+        wanted = growth[min(index, len(growth) - 1)]
+        new = min(wanted, available)
+        length = min((g for g in growth if g >= new), default=wanted)
+        return WindowPlan(self.config.prefix, new, length - new + self.config.look_ahead)
+
+    def silence(self) -> WindowPlan:
+        """A window of idling."""
+        return WindowPlan(self.config.prefix, self.idle, self.config.look_ahead)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Every window length in use, in beats, ascending."""
+        sizes = {*self.config.growth, self.idle}
+        return tuple(self.config.prefix + g + self.config.look_ahead for g in sorted(sizes))

@@ -1,0 +1,60 @@
+"""TextFront: from text to a Timeline, whole and ready to be generated."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from jamflow_rt.text.durations import DurationPredictor
+from jamflow_rt.text.phonemes import PUNCTUATION, SILENCE, Phonemizer, symbol_ids
+from jamflow_rt.text.timeline import Timeline
+
+_LEAD: Final = 4
+"""Silent mel frames before the first phoneme: room for its onset, no more (it is latency)."""
+_RING_OUT: Final = 8
+"""Silent mel frames after a last phoneme that no mark follows."""
+_LEAST_PAUSE: Final = 8
+_LONGEST_PAUSE: Final = 48
+"""Bounds, in mel frames, of the silence after a sentence (half a second at most)."""
+_SENTENCE_MARKS: Final = frozenset('.!?…"”)')
+
+
+class TextFront:
+    """Text in, Timeline out. Immutable; shared by all sessions."""
+
+    def __init__(self, phonemizer: Phonemizer, predictor: DurationPredictor) -> None:
+        self._phonemizer = phonemizer
+        self._predictor = predictor
+
+    def timeline(self, text: str, speed: float = 1.0) -> Timeline:
+        """Everything that is said in `text`, and when.
+
+        `text` may be several sentences or a piece of one, such as `ClauseSplitter` cuts. A short
+        silence precedes it; silence after it fills the last beat.
+
+        Args:
+            text: what the user wrote.
+            speed: 2 is twice as fast; 0.25…4.
+
+        Raises:
+            InvalidInput: there is nothing to say in it, it has letters of another script, or
+                `speed` is out of range.
+        """
+        script = self._phonemizer(text)
+        durations: list[int] = []
+        silence = 0
+        for sentence in script.phonemes.split(SILENCE):
+            before, *frames, after = self._predictor.frames([0, *symbol_ids(sentence), 0], speed)
+            if durations:  # one silence closes a sentence and opens the next
+                durations.append(_pause(silence + before, speed))
+            durations += frames
+            silence = after
+        last = script.phonemes[-1]
+        if last in _SENTENCE_MARKS:
+            trail = _pause(silence, speed)
+        else:  # mid-sentence a clause mark is pause enough
+            trail = 0 if last in PUNCTUATION else _RING_OUT
+        return Timeline.of(script, durations, lead=_LEAD, trail=trail).padded()
+
+
+def _pause(frames: int, speed: float) -> int:
+    return max(_LEAST_PAUSE, min(frames, round(_LONGEST_PAUSE / speed)))

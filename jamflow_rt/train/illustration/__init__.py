@@ -1,0 +1,1 @@
+"""The default portrait, drawn by code. It depicts nobody."""

@@ -1,0 +1,185 @@
+"""The sitter's proportions: where her 478 landmarks lie, at rest and as the texture is painted.
+
+The start is MediaPipe's canonical face (Apache-2.0), which is an average of nobody; from there the
+face is narrowed towards the chin, the nose made smaller, and eyes, brows and lips are set along
+curves of our own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from scipy.interpolate import RBFInterpolator
+
+from jamflow_rt.render.topology import EYES, LOWER_LIP, OVAL, UPPER_LIP, without_holes
+from jamflow_rt.train.illustration.paint import Array, smoothstep, spline
+
+IRIS_RADIUS = 0.69
+IRIS = (3.14, -2.44)
+_PARTED = 0.62
+
+# Curves in canonical units for the half of the face at positive x, from the middle outwards.
+_BROW_TOP = [(1.26, -4.44), (2.30, -4.72), (3.40, -4.88), (4.40, -4.72), (5.10, -4.26)]
+_BROW_LOW = [(1.26, -4.02), (2.30, -4.29), (3.40, -4.48), (4.40, -4.44), (5.15, -4.14)]
+_LID_UP = [(1.51, -2.09), (1.89, -2.57), (2.41, -2.93), (3.10, -3.11), (3.78, -3.01), (4.37, -2.73)]
+_LID_LOW = [
+    (1.51, -2.09),
+    (2.03, -1.87),
+    (2.63, -1.76),
+    (3.29, -1.76),
+    (3.95, -1.95),
+    (4.50, -2.29),
+]
+_CANTHUS = (4.81, -2.51)
+_LIP_TOP = [(0.0, 4.28), (0.4, 4.13), (0.85, 4.18), (1.35, 4.37), (1.9, 4.58), (2.45, 4.71)]
+_LIP_SEAM = [(0.0, 5.03), (0.4, 5.02), (0.9, 5.0), (1.4, 4.96), (1.9, 4.86), (2.3, 4.73)]
+_LIP_LOW = [(0.0, 6.08), (0.5, 6.06), (1.0, 5.9), (1.5, 5.58), (1.98, 5.14), (2.45, 4.71)]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Landmarks of the sitter."""
+
+    rest: Array
+    """(478, 3) lips closed."""
+    texture: Array
+    """(478, 3) as painted: the lips parted, so that both lie open to the brush; its z is what the
+    light falls on, rounder than the z of `rest`."""
+    triangles: NDArray[np.int32]
+    """(M, 3) the face with holes at the mouth and the eyes."""
+
+
+def make_design(canonical: Path) -> Design:
+    """Make the sitter from the canonical face (safetensors with `xyz` and `triangles`)."""
+    tensors = load_file(str(canonical))
+    mesh = tensors["xyz"] * np.array([1, -1, -1], np.float32)
+    mesh = _reshape(mesh)
+    mesh = _set_features(mesh)
+    rest = np.concatenate([mesh, _irises(mesh)]).astype(np.float32)
+    texture = rest.copy()
+    texture[:, 1] += part_lips(rest)
+    # Flatter behind the temples: what turns away from the viewer must not fold over the cheek.
+    rest[:, 2] = np.where(rest[:, 2] > -1, -1 + (rest[:, 2] + 1) * 0.3, rest[:, 2])
+    return Design(rest, texture, without_holes(tensors["triangles"].astype(np.int32)))
+
+
+def _reshape(mesh: Array) -> Array:
+    x, y, z = mesh.T.copy()
+    # Narrower cheeks and a finer chin; the jaw keeps a round line.
+    narrow = np.interp(
+        y, [-9, -4, 0, 4, 6.5, 8.6, 9.5], [0.92, 0.9, 0.875, 0.82, 0.745, 0.73, 0.76]
+    )
+    x = x * narrow
+    y = y - 0.55 * smoothstep(4.5, 9.4, y)
+    near = np.exp(-(((x / 2.1) ** 2) + ((y - 1.0) / 2.2) ** 2))
+    x = x * (1 - 0.22 * near)
+    y = y - 0.3 * near
+    z = z + 0.55 * np.exp(-((x / 1.6) ** 2 + ((y - 0.9) / 1.6) ** 2))
+    return np.stack([x, y, z], 1).astype(np.float32)
+
+
+def _along(curve: Array, fractions: Array) -> Array:
+    index = fractions * (len(curve) - 1)
+    return np.stack([np.interp(index, np.arange(len(curve)), curve[:, d]) for d in (0, 1)], 1)
+
+
+def _fractions(points: Array) -> Array:
+    lengths = np.linalg.norm(np.diff(points[:, :2], axis=0), axis=1)
+    return np.asarray(np.concatenate([[0], np.cumsum(lengths)]) / lengths.sum(), np.float32)
+
+
+def _mirror(curve: Array) -> Array:
+    """A curve of the right half with its mirror image before it, from left to right."""
+    return np.concatenate([curve[:0:-1] * [-1, 1], curve]).astype(np.float32)
+
+
+def _set_features(mesh: Array) -> Array:
+    target: dict[int, Array] = {}
+
+    def put(indices: NDArray[np.int64], places: Array) -> None:
+        target.update({int(i): p for i, p in zip(indices, places, strict=True)})
+
+    upper = spline([*_LID_UP, _CANTHUS])
+    lower = spline([*_LID_LOW, _CANTHUS])
+    for eye, side in ((EYES[0], -1), (EYES[1], 1)):
+        for lid, curve in ((eye.upper, upper), (eye.lower, lower)):
+            # Lids run from the outer to the inner corner, the curves the other way.
+            places = _along(curve, 1 - _fractions(mesh[lid]))
+            put(lid, places * [side, 1])
+    tops, lows = spline(_BROW_TOP), spline(_BROW_LOW)
+    for indices, curve, side in (
+        ([107, 66, 105, 63, 70], tops, -1),
+        ([55, 65, 52, 53, 46], lows, -1),
+        ([336, 296, 334, 293, 300], tops, 1),
+        ([285, 295, 282, 283, 276], lows, 1),
+    ):
+        put(np.array(indices), _along(curve, np.linspace(0, 1, 5)) * [side, 1])
+    outer = {"up": _mirror(spline(_LIP_TOP)), "low": _mirror(spline(_LIP_LOW))}
+    seam = _mirror(spline(_LIP_SEAM))
+    for lips, edge in ((UPPER_LIP, outer["up"]), (LOWER_LIP, outer["low"])):
+        fractions = _fractions(mesh[UPPER_LIP.outer])
+        places_out, places_in = _along(edge, fractions), _along(seam, fractions)
+        for ring, share in enumerate((0.0, 0.3, 0.68, 1.0)):
+            put(lips.rings[ring], places_out + share * (places_in - places_out))
+    held = [int(i) for i in OVAL] + [
+        1,
+        2,
+        4,
+        5,
+        6,
+        168,
+        195,
+        197,
+        98,
+        327,
+        9,
+        151,
+        50,
+        280,
+        18,
+        200,
+    ]
+    keys = list(target) + held
+    shift = np.array([target[k] - mesh[k, :2] if k in target else (0.0, 0.0) for k in keys])
+    spots = mesh[keys, :2] + np.random.default_rng(0).normal(0, 1e-4, (len(keys), 2))
+    field = RBFInterpolator(spots, shift, kernel="linear", smoothing=1e-3)
+    moved = mesh.copy()
+    moved[:, :2] += field(mesh[:, :2])
+    for key, place in target.items():
+        moved[key, :2] = place
+    # Closed lips bulge a little between the teeth and the air.
+    for lips in (UPPER_LIP, LOWER_LIP):
+        bulge = 1 - np.linspace(-1, 1, 11) ** 2
+        for ring, depth in enumerate((0.0, 0.12, 0.12, -0.1)):
+            edge = (mesh[UPPER_LIP.outer, 2] + mesh[LOWER_LIP.outer, 2]) / 2
+            moved[lips.rings[ring], 2] = edge - depth * bulge
+    return moved.astype(np.float32)
+
+
+def _irises(mesh: Array) -> Array:
+    points = []
+    for eye, side in ((EYES[0], -1), (EYES[1], 1)):
+        depth = mesh[eye.upper[4], 2]
+        x, y = IRIS[0] * side, IRIS[1]
+        for dx, dy in ((0, 0), (1, 0), (0, -1), (-1, 0), (0, 1)):
+            points.append((x + dx * IRIS_RADIUS, y + dy * IRIS_RADIUS, depth))
+    return np.array(points, np.float32)
+
+
+def part_lips(points: Array) -> Array:
+    """How far down (units) a rest point (N, 2+) is painted, for the lips to be parted."""
+    x, y = points[:, 0], points[:, 1]
+    bow = np.clip(1 - (x / 2.25) ** 2, 0, 1) ** 0.75
+    side = np.exp(-np.clip(np.abs(x) - 2.0, 0, None))
+    below = smoothstep(0, 1, (8.6 - y) / 2.6)
+    shift = np.where(y > 5.0, _PARTED * bow * side * below, 0.0)
+    # On the seam itself, what counts is which lip a landmark belongs to.
+    if len(points) == 478:
+        for ring, part in ((UPPER_LIP, 0.0), (LOWER_LIP, 1.0)):
+            for row in ring.rings[1:]:
+                shift[row[1:-1]] = part * _PARTED * bow[row[1:-1]]
+    return np.asarray(shift, np.float32)

@@ -1,0 +1,43 @@
+// Watches what the page really shows and plays: the decoded sound and the decoded pictures.
+window.probe = {
+  /** Loudness of the last 21 ms, sampled often: [page time in ms, RMS]. */
+  sound: [],
+  /** Decoded pictures: [page time in ms, mean difference to the one before, 0…255]. */
+  pictures: [],
+
+  async start() {
+    const context = new AudioContext();
+    await context.resume();
+    const analyser = new AnalyserNode(context, { fftSize: 1024 });
+    context.createMediaStreamSource(avatar.stream).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    setInterval(() => {
+      analyser.getFloatTimeDomainData(samples);
+      const power = samples.reduce((sum, x) => sum + x * x, 0) / samples.length;
+      this.sound.push([performance.now(), Math.sqrt(power)]);
+    }, 10);
+
+    const video = document.querySelector("video");
+    const canvas = new OffscreenCanvas(64, 64);
+    const drawing = canvas.getContext("2d", { willReadFrequently: true });
+    let before = null;
+    const watch = () => {
+      drawing.drawImage(video, 0, 0, 64, 64);
+      const now = drawing.getImageData(0, 0, 64, 64).data;
+      if (before) {
+        const sum = now.reduce((total, value, at) => total + Math.abs(value - before[at]), 0);
+        this.pictures.push([performance.now(), sum / now.length]);
+      }
+      before = now;
+      video.requestVideoFrameCallback(watch);
+    };
+    video.requestVideoFrameCallback(watch);
+  },
+
+  /** The page's time at the moment the button is pressed, by the page itself. */
+  stop() {
+    const now = performance.now();
+    document.querySelector("#stop").click();
+    return now;
+  },
+};

@@ -1,0 +1,121 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION
+from jamflow_rt.config import SamplingConfig
+from jamflow_rt.errors import InvalidInput
+from jamflow_rt.flow.noise import window_noise
+from jamflow_rt.flow.sampler import Sampler
+from jamflow_rt.flow.window import Window
+from tests.toy import toy_model
+
+MODEL = toy_model()
+SIZE = MODEL.config.motion_size
+
+
+def window(beats: int = 3, prefix: int = 1, seed: int = 0) -> Window:
+    random = np.random.default_rng(seed)
+    mel_noise, motion_noise = window_noise(seed, 0, beats, SIZE)
+    mel = random.standard_normal((beats * BEAT_MEL, 100)).astype(np.float32)
+    motion = random.standard_normal((beats * BEAT_MOTION, SIZE)).astype(np.float32)
+    masked = np.arange(beats) >= prefix
+    return Window(
+        text=random.integers(1, 100, beats * BEAT_MEL).astype(np.int32),
+        mel=mel,
+        mel_masked=masked.repeat(BEAT_MEL),
+        motion=motion,
+        motion_masked=np.tile(masked.repeat(BEAT_MOTION)[:, None], (1, 3)),
+        mel_noise=mel_noise,
+        motion_noise=motion_noise,
+    )
+
+
+def test_a_clean_prefix_is_untouched() -> None:
+    given = window()
+    result = Sampler(MODEL, SamplingConfig(evaluations=3)).sample(given)
+    assert np.array_equal(result.mel[:BEAT_MEL], given.mel[:BEAT_MEL])
+    assert np.array_equal(result.motion[:BEAT_MOTION], given.motion[:BEAT_MOTION])
+    assert not np.isclose(result.mel[BEAT_MEL:], given.mel[BEAT_MEL:]).all()
+    assert result.finite
+
+
+def test_what_lies_under_the_mask_cannot_matter() -> None:
+    given = window()
+    sampler = Sampler(MODEL, SamplingConfig(evaluations=3))
+    hidden = given.mel.copy()
+    hidden[given.mel_masked] = 9.0
+    a, b = sampler.sample(given), sampler.sample(dataclasses.replace(given, mel=hidden))
+    assert np.array_equal(a.mel, b.mel) and np.array_equal(a.motion, b.motion)
+
+
+def test_a_given_group_stays_while_the_others_are_made() -> None:
+    given = window()
+    masked = given.motion_masked.copy()
+    masked[:, 1:] = False  # the paper's split: the mouth generated, the rest given
+    result = Sampler(MODEL, SamplingConfig(evaluations=2)).sample(
+        dataclasses.replace(given, motion_masked=masked)
+    )
+    mouth = MODEL.config.groups[0].size
+    assert np.array_equal(result.motion[:, mouth:], given.motion[:, mouth:])
+    assert not np.array_equal(result.motion[:, :mouth], given.motion[:, :mouth])
+
+
+def test_windows_at_different_steps_share_a_pass_and_agree_with_being_alone() -> None:
+    sampler = Sampler(MODEL, SamplingConfig(evaluations=4))
+    first, second = window(seed=1), window(seed=2)
+    alone = [sampler.sample(w) for w in (first, second)]
+    early = sampler.start(first)
+    sampler.advance([early])
+    late = sampler.start(second)
+    for _ in range(3):
+        sampler.advance([early, late])
+    sampler.advance([late])
+    assert early.done and late.done
+    for run, single in zip((early, late), alone, strict=True):
+        np.testing.assert_allclose(run.result().mel, single.mel, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(run.result().motion, single.motion, rtol=1e-4, atol=1e-4)
+
+
+def test_guidance_extrapolates_from_the_unconditioned_velocity() -> None:
+    given = window()
+    plain = Sampler(MODEL, SamplingConfig(evaluations=1)).sample(given)
+    guided = Sampler(MODEL, SamplingConfig(evaluations=1, guidance=2.0)).sample(given)
+    doubled = Sampler(MODEL, SamplingConfig(evaluations=1, guidance=4.0)).sample(given)
+    # One Euler step is linear in the velocity, so the guidance can be read off.
+    np.testing.assert_allclose(
+        doubled.mel - plain.mel, 2 * (guided.mel - plain.mel), rtol=1e-3, atol=1e-3
+    )
+    assert np.array_equal(guided.mel[:BEAT_MEL], given.mel[:BEAT_MEL])
+
+
+def test_the_solver_is_exact_on_a_straight_field() -> None:
+    given = window()
+    model = toy_model()
+
+    def straight(mel: torch.Tensor, motion: torch.Tensor, t: torch.Tensor, _: object) -> tuple:
+        return torch.ones_like(mel), torch.full_like(motion, -2.0)
+
+    model.forward = straight  # type: ignore[method-assign,assignment]
+    result = Sampler(model, SamplingConfig(evaluations=5)).sample(given)
+    np.testing.assert_allclose(
+        result.mel[BEAT_MEL:], given.mel_noise[BEAT_MEL:] + 1.0, rtol=1e-5, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        result.motion[BEAT_MOTION:], given.motion_noise[BEAT_MOTION:] - 2.0, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_motion_of_another_width_is_refused() -> None:
+    given = window()
+    narrow = dataclasses.replace(given, motion=given.motion[:, :5], motion_noise=given.motion[:, :5])
+    with pytest.raises(InvalidInput, match="5 wide"):
+        Sampler(MODEL, SamplingConfig()).start(narrow)
+
+
+def test_a_window_of_wrong_shape_is_refused() -> None:
+    given = window()
+    with pytest.raises(InvalidInput, match=r"Window\.mel_noise"):
+        dataclasses.replace(given, mel_noise=given.mel_noise[:-1])

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from jamflow_rt.config import ServerConfig
+from jamflow_rt.serve.app import MAX_OFFER, create_app, static_dir
+from tests.serve_fakes import FakeAvatar
+
+SDP = {"content-type": "application/sdp"}
+
+
+@pytest.fixture
+def avatar() -> FakeAvatar:
+    return FakeAvatar()
+
+
+@pytest.fixture
+def client(avatar: FakeAvatar) -> Iterator[TestClient]:
+    app = create_app(avatar.as_avatar(), ServerConfig(), portraits=("mara", "noa"))
+    with TestClient(app) as client:
+        yield client
+
+
+def test_the_page_and_its_modules_are_served(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert "script-src" not in page.text
+    for line in page.text.split('"'):
+        if line.startswith("/static/"):
+            part = client.get(line)
+            assert part.status_code == 200, line
+    module = client.get("/static/jamflow.js")
+    assert "javascript" in module.headers["content-type"]
+    assert module.headers["cache-control"] == "no-cache"
+    assert module.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/static/../pyproject.toml", "/static/%2e%2e/x", "/none"])
+def test_nothing_else_is_served(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_every_shipped_file_is_there() -> None:
+    names = {path.name for path in static_dir().iterdir()}
+    assert {"index.html", "jamflow.js"} <= names
+
+
+def test_health_tells_how_full_the_server_is(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "ok", "sessions": 0, "max_sessions": 4}
+
+
+def test_health_tells_when_the_model_has_died(client: TestClient, avatar: FakeAvatar) -> None:
+    avatar.alive = False
+    health = client.get("/healthz")
+    assert (health.status_code, health.json()["status"]) == (503, "failed")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "", "text/plain"])
+def test_another_content_type_is_refused(client: TestClient, kind: str) -> None:
+    answer = client.post("/whep", content=b"v=0", headers={"content-type": kind})
+    assert answer.status_code == 415
+    assert "application/sdp" in answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"hello",
+        b"\xff\xfe",
+        b"v=0\r\n",
+        b"v=0\r\nm=audio\r\n",
+        b"v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n",
+        b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n"
+        b"c=IN IP4 0.0.0.0\r\na=mid:0\r\na=rtpmap:96 AV1/90000\r\n",
+    ],
+)
+def test_a_bad_offer_is_refused_and_takes_no_place(
+    client: TestClient, avatar: FakeAvatar, body: bytes
+) -> None:
+    answer = client.post("/whep", content=body, headers=SDP)
+    assert answer.status_code == 400
+    assert "SDP offer" in answer.text
+    assert client.get("/healthz").json()["sessions"] == 0
+    assert all(session.closed for session in avatar.sessions)
+
+
+def test_an_endless_offer_is_refused(client: TestClient) -> None:
+    answer = client.post("/whep", content=b"x" * (MAX_OFFER + 1), headers=SDP)
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("portrait=nobody", ("nobody", "mara", "noa")),
+        ("portrait=../../etc/passwd", ("mara", "noa")),
+        ("voice=bass", ("bass", "plain")),
+    ],
+)
+def test_an_unknown_name_is_refused_naming_what_exists(
+    client: TestClient, avatar: FakeAvatar, query: str, names: tuple[str, ...]
+) -> None:
+    answer = client.post(f"/whep?{query}", content=b"v=0", headers=SDP)
+    assert answer.status_code == 400
+    for name in names:
+        assert name in answer.text
+    assert avatar.sessions == []
+
+
+def test_deleting_what_is_not_there_is_404(client: TestClient) -> None:
+    assert client.delete("/whep/nothing").status_code == 404
+    assert client.get("/whep/nothing").status_code == 405

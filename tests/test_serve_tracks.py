@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from aiortc.mediastreams import MediaStreamError
+
+from jamflow_rt.serve.encoder import VideoEncoder
+from jamflow_rt.serve.tracks import (
+    PACKET_SAMPLES,
+    Feed,
+    Lane,
+    PictureTrack,
+    SoundTrack,
+    Timed,
+)
+from tests.serve_fakes import make_frame
+
+
+class Tracks:
+    """Both tracks and their feed, stopped at the end of the test."""
+
+    def __init__(self) -> None:
+        self.sound = SoundTrack()
+        self.picture = PictureTrack(VideoEncoder())
+        self.feed = Feed(self.sound, self.picture, lambda: 0.0)
+
+
+@pytest.fixture
+async def tracks() -> AsyncIterator[Tracks]:
+    tracks = Tracks()
+    yield tracks
+    tracks.sound.stop()
+    tracks.picture.stop()
+
+
+async def test_pictures_are_25_a_second_on_the_90_khz_clock(tracks: Tracks) -> None:
+    pts = []
+    for index in range(5):
+        tracks.feed.push(make_frame(index))
+        packet = await tracks.picture.recv()
+        assert packet.time_base.denominator == 90_000
+        pts.append(packet.pts)
+    assert pts == [0, 3600, 7200, 10_800, 14_400]
+
+
+async def test_sound_comes_in_20_ms_packets_at_48_khz(tracks: Tracks) -> None:
+    pts = []
+    for index in range(4):
+        tracks.feed.push(make_frame(index, speech_id="s"))
+        for _ in range(2):
+            packet = await tracks.sound.recv()
+            assert packet.time_base.denominator == 48_000
+            pts.append(packet.pts)
+    assert pts == [960 * number for number in range(8)]
+
+
+async def test_sound_is_queued_whole_at_its_level(tracks: Tracks) -> None:
+    pieces = []
+    for index in range(8):
+        tracks.feed.push(make_frame(index, speech_id="s"))
+        pieces += [(await tracks.sound.lane.get()).item for _ in range(2)]
+    assert {len(piece) for piece in pieces} == {PACKET_SAMPLES}
+    queued = np.concatenate(pieces)[1000:].astype(float) / 32767
+    assert np.abs(queued).max() == pytest.approx(0.5, abs=0.01)
+    # A 440 Hz tone never jumps by more than its steepest slope.
+    assert np.abs(np.diff(queued)).max() < 0.5 * 2 * np.pi * 440 / 48_000 * 1.05
+
+
+async def test_too_loud_sound_is_clipped_and_does_not_wrap(tracks: Tracks) -> None:
+    tracks.feed.push(replace(make_frame(0), sound=np.full(960, 3.0, np.float32)))
+    await tracks.sound.lane.get()
+    assert (await tracks.sound.lane.get()).item.min() == 32767
+
+
+async def test_time_stamps_follow_a_jump_of_time(tracks: Tracks) -> None:
+    stamps = []
+    for index in (0, 1, 5, 6):
+        tracks.feed.push(make_frame(index, speech_id="s"))
+        stamps += [(await tracks.sound.recv()).pts for _ in range(2)]
+    assert stamps == [PACKET_SAMPLES * number for number in (0, 1, 2, 3, 10, 11, 12, 13)]
+
+
+async def test_picture_and_sound_of_a_frame_have_the_same_time_and_are_due_together(
+    tracks: Tracks,
+) -> None:
+    for index in (0, 7, 1000):
+        tracks.feed.push(make_frame(index))
+        picture = await tracks.picture.lane.get()
+        first = await tracks.sound.lane.get()
+        second = await tracks.sound.lane.get()
+        assert picture.pts / 90_000 == pytest.approx(first.pts / 48_000)
+        assert second.pts == first.pts + PACKET_SAMPLES
+        assert picture.due == first.due
+        assert second.due == pytest.approx(first.due + 0.02)
+
+
+async def test_sound_waits_for_the_encoder_but_not_for_long() -> None:
+    for delay, lead in ((0.004, 0.005), (5.0, 0.025)):
+        sound, picture = SoundTrack(), PictureTrack(VideoEncoder())
+        now = asyncio.get_running_loop().time()
+        Feed(sound, picture, lambda delay=delay: delay).push(make_frame(0))
+        assert (await sound.lane.get()).due - now == pytest.approx(lead, abs=0.02)
+        picture.stop()
+
+
+async def test_a_newer_epoch_drops_what_is_queued_in_both_tracks(tracks: Tracks) -> None:
+    tracks.feed.push(make_frame(0, speech_id="old", epoch=0))
+    tracks.feed.push(make_frame(1, speech_id="old", epoch=0))
+    tracks.feed.push(make_frame(2, epoch=1))
+    assert len(tracks.sound.lane) == 2
+    assert len(tracks.picture.lane) == 1
+    assert (await tracks.sound.recv()).pts == 4 * PACKET_SAMPLES
+    assert (await tracks.picture.recv()).pts == 2 * 3600
+
+
+async def test_a_packet_whose_time_has_not_come_is_dropped_by_a_newer_epoch() -> None:
+    lane: Lane[str] = Lane(limit=4)
+    now = asyncio.get_running_loop().time()
+    lane.put(Timed("old", now + 0.05, 0, epoch=0))
+    waiting = asyncio.ensure_future(lane.get_due())
+    await asyncio.sleep(0)
+    lane.put(Timed("new", now, 1, epoch=1))
+    assert (await waiting).item == "new"
+
+
+async def test_a_full_lane_drops_its_oldest() -> None:
+    lane: Lane[int] = Lane(limit=3)
+    for number in range(5):
+        lane.put(Timed(number, 0.0, number, epoch=0))
+    assert lane.dropped == 2
+    assert [(await lane.get()).item for _ in range(3)] == [2, 3, 4]
+
+
+async def test_a_frame_without_picture_sends_only_sound(tracks: Tracks) -> None:
+    tracks.feed.push(replace(make_frame(0), picture=None))
+    assert len(tracks.picture.lane) == 0
+    assert len(tracks.sound.lane) == 2
+
+
+async def test_a_key_frame_can_be_asked_for(tracks: Tracks) -> None:
+    kinds = []
+    for index in range(4):
+        if index == 2:
+            tracks.picture.request_keyframe()
+        tracks.feed.push(make_frame(index))
+        kinds.append((await tracks.picture.recv()).is_keyframe)
+    assert kinds == [True, False, True, False]
+
+
+async def test_stopped_tracks_end_for_whoever_waits(tracks: Tracks) -> None:
+    waiting = [asyncio.ensure_future(track.recv()) for track in (tracks.sound, tracks.picture)]
+    await asyncio.sleep(0)
+    tracks.sound.stop()
+    tracks.picture.stop()
+    for each in waiting:
+        with pytest.raises(MediaStreamError):
+            await each
+    tracks.feed.push(make_frame(0))
+    with pytest.raises(MediaStreamError):
+        await tracks.sound.recv()

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jamflow_rt.codec.mel import mel_of
+from jamflow_rt.errors import InvalidInput
+from jamflow_rt.stream.score import Cell
+from jamflow_rt.stream.sound import BeatCutter, SoundSource, check_pcm
+
+
+def tone(samples: int, rate: int = 24_000) -> np.ndarray:
+    return (0.4 * np.sin(2 * np.pi * 300 * np.arange(samples) / rate)).astype(np.float32)
+
+
+def joined(cells: list[Cell]) -> tuple[np.ndarray, np.ndarray]:
+    sound = np.concatenate([cell.sound for cell in cells if cell.sound is not None])
+    return sound, np.concatenate([cell.mel for cell in cells if cell.mel is not None])
+
+
+@pytest.mark.parametrize(
+    ("pcm", "rate", "complaint"),
+    [
+        (np.array([0.0, np.nan], np.float32), 24_000, "NaN"),
+        (np.array([0.0, np.inf], np.float32), 24_000, "infinite"),
+        (np.zeros(0, np.float32), 24_000, "empty"),
+        (np.zeros((10, 2), np.float32), 24_000, r"\(10, 2\)"),
+        ([0.0, 0.1], 24_000, "list"),
+        (np.zeros(10, np.int32), 24_000, "int32"),
+        (np.zeros(10, np.float32), 7_999, "7999"),
+        (np.zeros(10, np.float32), 48_001, "48001"),
+        (np.zeros(10, np.float32), 24_000.5, "whole number"),
+        (np.zeros(10, np.float32), True, "whole number"),
+    ],
+)
+def test_what_is_no_sound_is_refused(pcm: Any, rate: Any, complaint: str) -> None:
+    with pytest.raises(InvalidInput, match=complaint):
+        check_pcm(pcm, rate)
+
+
+def test_integers_are_scaled_and_loud_floats_limited() -> None:
+    np.testing.assert_allclose(check_pcm(np.array([-32768, 16384], np.int16), 8000), [-1, 0.5])
+    np.testing.assert_array_equal(check_pcm(np.array([-3.0, 0.25]), 48_000), [-1, 0.25])
+
+
+@given(st.lists(st.integers(1, 9000), min_size=1, max_size=12))
+def test_chunks_of_any_size_give_the_same_cells(sizes: list[int]) -> None:
+    pcm = tone(sum(sizes)) + np.linspace(0, 0.3, sum(sizes), dtype=np.float32)
+    cutter, at, cells = BeatCutter(24_000, "x"), 0, []
+    for size in sizes:
+        cells += cutter.push(pcm[at : at + size])
+        at += size
+    cells += cutter.push(np.zeros(0, np.float32), last=True)
+    sound, mel = joined(cells)
+    assert len(sound) == -(-len(pcm) // 3840) * 3840
+    np.testing.assert_array_equal(sound[: len(pcm)], pcm)
+    assert not sound[len(pcm) :].any()
+    np.testing.assert_allclose(mel, mel_of(sound), atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
+def test_other_rates_become_24_khz(rate: int) -> None:
+    cutter, pcm = BeatCutter(rate, "x"), tone(rate, rate)
+    cells = [cell for n in range(0, rate, 441) for cell in cutter.push(pcm[n : n + 441])]
+    sound, _ = joined(cells + cutter.push(np.zeros(0, np.float32), last=True))
+    assert len(sound) == 7 * 3840
+    np.testing.assert_allclose(sound[2000:22_000], tone(24_000)[2000:22_000], atol=0.01)
+
+
+async def test_a_source_holds_its_look_ahead_until_it_is_finished() -> None:
+    async def run(function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(*arguments)
+
+    source = SoundSource(24_000, "x", 1, run)
+    source.push(tone(9000))
+    pieces = source.pieces()
+    first = await anext(pieces)
+    assert (len(first.cells), first.held) == (2, 1)
+    source.push(tone(100))
+    source.finish()
+    last = await anext(pieces)
+    assert (len(last.cells), last.held) == (1, 0)
+    assert [piece async for piece in pieces] == []

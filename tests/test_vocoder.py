@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jamflow_rt.beats import HOP, N_MELS
+from jamflow_rt.codec.mel import SILENCE
+from jamflow_rt.codec.vocoder import HarmonicVocoder
+from tests.toy import toy_vocoder
+
+VOCODER = toy_vocoder()
+
+
+def some_mel(frames: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((frames, N_MELS)).astype(np.float32)
+
+
+def test_decoding_gives_a_hop_of_sound_a_frame() -> None:
+    sound = VOCODER.decode(some_mel(50))
+    assert sound.shape == (50 * HOP,) and sound.dtype == np.float32
+    assert np.isfinite(sound).all() and np.abs(sound).max() > 1e-4
+
+
+@settings(max_examples=12)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.integers(0, 1000))
+def test_a_stream_equals_decoding_in_one_piece(cuts: list[int], seed: int) -> None:
+    mel = some_mel(sum(cuts) + VOCODER.right, seed)
+    whole = VOCODER.decode(mel)
+    stream, at, parts = VOCODER.stream(), 0, []
+    for cut in cuts:
+        parts.append(stream.push(mel[at : at + cut], mel[at + cut : at + cut + VOCODER.right]))
+        at += cut
+    np.testing.assert_allclose(np.concatenate(parts), whole[: at * HOP], atol=1e-4)
+
+
+def test_right_context_is_all_that_is_needed() -> None:
+    mel = some_mel(80)
+    other = mel.copy()
+    other[40 + VOCODER.right :] += 1.0
+    a, b = VOCODER.decode(mel), VOCODER.decode(other)
+    assert np.array_equal(a[: 40 * HOP], b[: 40 * HOP])
+    other = mel.copy()
+    other[40] += 1.0
+    assert not np.array_equal(VOCODER.decode(other)[: 40 * HOP], a[: 40 * HOP])
+
+
+def test_an_empty_push_changes_nothing() -> None:
+    stream = VOCODER.stream()
+    assert stream.push(some_mel(0), some_mel(5)).shape == (0,)
+    mel = some_mel(10)
+    np.testing.assert_array_equal(stream.push(mel, some_mel(0)), VOCODER.decode(mel))
+
+
+def test_what_lacks_of_the_look_ahead_is_silence() -> None:
+    mel = some_mel(10)
+    silence = np.full((VOCODER.right, N_MELS), SILENCE, np.float32)
+    np.testing.assert_array_equal(
+        VOCODER.stream().push(mel, silence), VOCODER.stream().push(mel, some_mel(0))
+    )
+
+
+def test_saving_and_loading(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    original = HarmonicVocoder()
+    original.save(tmp_path / "vocoder.safetensors")
+    loaded = HarmonicVocoder.load(tmp_path / "vocoder.safetensors")
+    for name, tensor in original.state_dict().items():
+        torch.testing.assert_close(
+            loaded.state_dict()[name].float(), tensor, rtol=1e-3, atol=1e-3
+        )
+    assert loaded.pitch_dtype == torch.float64
