@@ -12,7 +12,9 @@ SPACE = toy_space()
 
 
 def test_zero_is_the_average_and_rest_is_at_rest() -> None:
-    np.testing.assert_allclose(SPACE.meshes(np.zeros((1, SPACE.size), np.float32))[0], SPACE.average)
+    np.testing.assert_allclose(
+        SPACE.meshes(np.zeros((1, SPACE.size), np.float32))[0], SPACE.average
+    )
     face = SPACE.decode(SPACE.rest[None])[0]
     np.testing.assert_allclose(face.landmarks, SPACE.neutral)
     assert face.inner_lip_gap() < 0.1  # closed, where the eye corners are 8.8 apart

@@ -24,7 +24,9 @@ def batch_of(tasks: list[str], seed: int = 0) -> Batch:
     )
 
 
-def losses(batch: Batch, mel_noise: torch.Tensor, motion_noise: torch.Tensor) -> tuple[float, float]:
+def losses(
+    batch: Batch, mel_noise: torch.Tensor, motion_noise: torch.Tensor
+) -> tuple[float, float]:
     model = toy_model()
     t = torch.full((len(batch.ids),), 0.4)
     loss = flow_matching_loss(model, batch, t, mel_noise, motion_noise)

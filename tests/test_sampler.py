@@ -110,7 +110,9 @@ def test_the_solver_is_exact_on_a_straight_field() -> None:
 
 def test_motion_of_another_width_is_refused() -> None:
     given = window()
-    narrow = dataclasses.replace(given, motion=given.motion[:, :5], motion_noise=given.motion[:, :5])
+    narrow = dataclasses.replace(
+        given, motion=given.motion[:, :5], motion_noise=given.motion[:, :5]
+    )
     with pytest.raises(InvalidInput, match="5 wide"):
         Sampler(MODEL, SamplingConfig()).start(narrow)
 

@@ -90,9 +90,9 @@ async def until(ready: Callable[[], bool], seconds: float = 20.0) -> None:
             await asyncio.sleep(0.02)
 
 
-async def until_empty(server: Server) -> None:
+async def until_sessions(server: Server, count: int) -> None:
     async with asyncio.timeout(20):
-        while await server.sessions():  # noqa: ASYNC110
+        while await server.sessions() != count:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
@@ -175,11 +175,11 @@ async def test_a_viewer_that_leaves_mid_sentence_frees_its_place(
     other.send("response.create", input="one two three four five six seven")
     await until(lambda: any(e["type"].endswith("transcript.delta") for e in peer.events))
     await peer.connection.close()
-    await until(lambda: server.avatar.sessions[0].closed)
-    assert await server.sessions() == 1
+    await until_sessions(server, 1)
+    assert server.avatar.sessions[0].closed
     await until(lambda: any(event["type"] == "response.done" for event in other.events))
     await other.connection.close()
-    await until_empty(server)
+    await until_sessions(server, 0)
 
 
 async def test_a_viewer_that_falls_silent_is_found_out(
@@ -191,7 +191,7 @@ async def test_a_viewer_that_falls_silent_is_found_out(
     for receiver in peer.connection.getReceivers():
         ice = receiver.transport.transport
         monkeypatch.setattr(ice, "_send", lost)
-    await until_empty(server)
+    await until_sessions(server, 0)
 
 
 async def lost(data: bytes) -> None:
@@ -203,7 +203,7 @@ async def test_a_viewer_that_never_connects_loses_its_place(
 ) -> None:
     monkeypatch.setattr(webrtc, "CONNECT_SECONDS", 0.2)
     assert (await peer.post()).status_code == 201
-    await until_empty(server)
+    await until_sessions(server, 0)
 
 
 async def test_a_full_server_says_so_and_serves_on(server: Server, peer: Peer) -> None:
@@ -225,8 +225,8 @@ async def test_a_session_that_breaks_ends_its_viewer_alone(
     await peer.connect()
     await other.connect()
     server.avatar.sessions[0].error = RuntimeError("the model broke")
-    await until(lambda: server.avatar.sessions[0].closed)
-    assert await server.sessions() == 1
+    await until_sessions(server, 1)
+    assert server.avatar.sessions[0].closed
     assert "the model broke" in caplog.text
     assert not server.avatar.sessions[1].closed
     await other.connection.close()
@@ -246,7 +246,7 @@ async def test_a_viewer_without_a_channel_only_watches(server: Server) -> None:
     await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
     assert (await tracks[0].recv()).width == 64
     await connection.close()
-    await until_empty(server)
+    await until_sessions(server, 0)
 
 
 async def test_a_lost_picture_brings_a_key_frame(server: Server, peer: Peer) -> None:

@@ -67,7 +67,5 @@ def test_saving_and_loading(tmp_path: Path) -> None:
     original.save(tmp_path / "vocoder.safetensors")
     loaded = HarmonicVocoder.load(tmp_path / "vocoder.safetensors")
     for name, tensor in original.state_dict().items():
-        torch.testing.assert_close(
-            loaded.state_dict()[name].float(), tensor, rtol=1e-3, atol=1e-3
-        )
+        torch.testing.assert_close(loaded.state_dict()[name].float(), tensor, rtol=1e-3, atol=1e-3)
     assert loaded.pitch_dtype == torch.float64

@@ -16,6 +16,8 @@ from jamflow_rt.errors import InvalidInput, NotSupported
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "portraits"
 
+TEACHER_VOICE = "heart"
+
 # Heavy imports (torch, the models) stand inside the commands: --help answers at once.
 
 
@@ -152,9 +154,17 @@ def _durations(job: _Job) -> None:
 
 
 def _joint(job: _Job) -> None:
+    from jamflow_rt.bundle import BundleSettings
+    from jamflow_rt.codec.motion import MotionSpace
     from jamflow_rt.train.joint import JointRecipe, train_joint
 
+    # With these two beside the weights of all stages the folder is a bundle.
     job.output.mkdir(parents=True, exist_ok=True)
+    MotionSpace.load(job.prepared / "motion.safetensors").save(job.output / "motion.safetensors")
+    settings = job.output / "bundle.json"
+    if not settings.exists():
+        made = BundleSettings(name=job.output.name, voices=(TEACHER_VOICE,))
+        settings.write_text(made.model_dump_json(indent=2) + "\n", "utf-8")
     train_joint(
         job.corpus,
         job.prepared,

@@ -69,4 +69,4 @@ def place(meshes: Array, pose: Pose) -> Array:
     """Put canonical meshes (T, 478, 3) back into the picture: the inverse of `align`."""
     rotation = Rotation.from_rotvec(pose.rotation).as_matrix()
     turned = np.einsum("tij,tnj->tni", rotation, meshes) * pose.scale[:, None, None]
-    return (turned + pose.translation[:, None]).astype(np.float32)
+    return np.asarray(turned + pose.translation[:, None], np.float32)

@@ -57,14 +57,14 @@ class MotionSpace:
     @property
     def neutral(self) -> NDArray[np.float32]:
         """(478, 3) the mesh at rest; renderers apply a face's difference from it."""
-        return self.meshes(self.rest[None])[0]
+        return np.asarray(self.meshes(self.rest[None])[0])
 
     def meshes(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pose-free meshes (T, 478, 3) of latents (T, D)."""
         self._check(latents)
         basis = np.concatenate([self.mouth, self.eyes]).reshape(-1, N_LANDMARKS * 3)
         shift = latents[:, : len(basis)].astype(np.float32) @ basis
-        return self.average + shift.reshape(-1, N_LANDMARKS, 3)
+        return np.asarray(self.average + shift.reshape(-1, N_LANDMARKS, 3))
 
     def decode(self, latents: NDArray[np.float32]) -> list[FaceState]:
         """Faces of latents (T, D).
@@ -76,13 +76,13 @@ class MotionSpace:
         pose = latents[:, -POSE_SIZE:] * self.pose_std + self.pose_mean
         pose = pose - (self.rest[-POSE_SIZE:] * self.pose_std + self.pose_mean)
         return [
-            FaceState(mesh, p[:3].astype(np.float32), p[3:5].astype(np.float32), float(np.exp(p[5])))
+            FaceState(
+                mesh, p[:3].astype(np.float32), p[3:5].astype(np.float32), float(np.exp(p[5]))
+            )
             for mesh, p in zip(meshes, pose, strict=True)
         ]
 
-    def encode(
-        self, meshes: NDArray[np.float32], pose: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def encode(self, meshes: NDArray[np.float32], pose: NDArray[np.float32]) -> NDArray[np.float32]:
         """Latents (T, D) of canonical meshes (T, 478, 3) and raw poses (T, 6)."""
         basis = np.concatenate([self.mouth, self.eyes]).reshape(-1, N_LANDMARKS * 3)
         shift = (meshes - self.average).reshape(len(meshes), -1)
@@ -93,7 +93,8 @@ class MotionSpace:
     def _check(self, latents: NDArray[np.float32]) -> None:
         if latents.ndim != 2 or latents.shape[1] != self.size:
             raise InvalidInput(
-                f"Motion of shape {latents.shape} does not fit: this space wants (frames, {self.size})."
+                f"Motion of shape {latents.shape} does not fit: "
+                f"this space wants (frames, {self.size})."
             )
         if not np.isfinite(latents).all():
             raise InvalidInput("Motion holds NaN or infinite numbers.")

@@ -132,13 +132,18 @@ class Sampler:
         if guidance:
             # Conditioned and unconditioned in one batched pass, as F5-TTS packs them.
             blank = Condition(
-                *(torch.zeros_like(part) for part in condition[:2]),
+                torch.zeros_like(condition.text),
+                torch.zeros_like(condition.mel),
                 torch.ones_like(condition.mel_masked),
                 torch.zeros_like(condition.motion),
                 torch.ones_like(condition.motion_masked),
             )
             condition = Condition(
-                *(torch.cat([a, b]) for a, b in zip(condition[:5], blank[:5], strict=True))  # type: ignore[misc,type-var]
+                torch.cat([condition.text, blank.text]),
+                torch.cat([condition.mel, blank.mel]),
+                torch.cat([condition.mel_masked, blank.mel_masked]),
+                torch.cat([condition.motion, blank.motion]),
+                torch.cat([condition.motion_masked, blank.motion_masked]),
             )
             mel, motion, t = torch.cat([mel, mel]), torch.cat([motion, motion]), torch.cat([t, t])
         with fast_precision(self.device):

@@ -59,8 +59,9 @@ class GlobalResponseNorm(nn.Module):
         self.beta = nn.Parameter(torch.zeros(1, 1, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        energy = x.norm(dim=1, keepdim=True)
-        return self.gamma * (x * energy / (energy.mean(-1, keepdim=True) + 1e-6)) + self.beta + x
+        energy: Tensor = x.norm(dim=1, keepdim=True)
+        normed: Tensor = x * energy / (energy.mean(-1, keepdim=True) + 1e-6)
+        return self.gamma * normed + self.beta + x
 
 
 class ConvNeXtV2Block(nn.Module):
@@ -118,7 +119,7 @@ class Attention(nn.Module):
         """Rotated queries, rotated keys and values, each (B, H, T, head_size)."""
 
         def split(y: Tensor) -> Tensor:
-            return y.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            return y.reshape(*y.shape[:2], self.heads, -1).transpose(1, 2)
 
         q = rotate(self.q_norm(split(self.to_q(x))), table)
         k = rotate(self.k_norm(split(self.to_k(x))), table)
@@ -137,7 +138,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """
     if q.is_cuda:
         return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    scores: Tensor = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
     if bias is not None:
         scores = scores + bias.to(scores.dtype)
     return scores.softmax(-1).to(v.dtype) @ v
@@ -167,7 +168,8 @@ class FinalNorm(nn.Module):
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         scale, shift = self.linear(functional.silu(time))[:, None].chunk(2, dim=-1)
-        return functional.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale) + shift
+        normed: Tensor = functional.layer_norm(x, x.shape[-1:], eps=1e-6)
+        return torch.addcmul(shift, normed, 1 + scale)
 
 
 class Block(nn.Module):

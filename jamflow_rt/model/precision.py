@@ -6,6 +6,6 @@ import torch
 
 
 def fast_precision(device: torch.device) -> torch.autocast:
-    """bf16 where the processor multiplies it fast; elsewhere it would be emulated, 50 times slower."""
+    """bf16 where the processor multiplies it fast; elsewhere it is emulated, 50 times slower."""
     bf16 = device.type == "cuda" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return torch.autocast(device.type, torch.bfloat16, enabled=bf16)

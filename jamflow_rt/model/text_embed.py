@@ -52,7 +52,7 @@ class CharacterText(nn.Module):
         if dropped is not None:
             ids = ids.masked_fill(dropped[:, None], 0)
         filler = (ids == 0)[..., None]
-        x = self.text_embed(ids) + self._positions(ids.shape[1], ids.device)
+        x: Tensor = self.text_embed(ids) + self._positions(ids.shape[1], ids.device)
         x = x.masked_fill(filler, 0.0)
         for block in self.text_blocks:
             x = block(x).masked_fill(filler, 0.0)

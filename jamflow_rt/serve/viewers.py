@@ -58,10 +58,8 @@ class Viewers:
         offered_kinds(sdp)
         limit = self._config.max_sessions
         if len(self) >= limit:
-            raise Overloaded(
-                f"All {limit} places of this server are taken. Try again in a moment.",
-                retry_after=10.0,
-            )
+            taken = f"All {limit} places of this server are" if limit > 1 else "This server is"
+            raise Overloaded(f"{taken} taken. Try again in a moment.", retry_after=10.0)
         self._opening += 1
         try:
             session = await self._avatar.session(

@@ -32,7 +32,9 @@ class ForcedAligner:
         try:
             import pocketsphinx
         except ImportError as error:
-            raise NotSupported("Forced alignment needs the `train` extra (pocketsphinx).") from error
+            raise NotSupported(
+                "Forced alignment needs the `train` extra (pocketsphinx)."
+            ) from error
         self._decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
 
     def __call__(self, sound: NDArray[np.float32], words: Sequence[str]) -> list[TimedPhone] | None:

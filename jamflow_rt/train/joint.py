@@ -15,7 +15,7 @@ from jamflow_rt.model.checkpoint import save_checkpoint
 from jamflow_rt.model.jam import JamFlow
 from jamflow_rt.model.precision import fast_precision
 from jamflow_rt.train.joint_data import JointData
-from jamflow_rt.train.loop import Loop
+from jamflow_rt.train.loop import Loop, Stateful
 from jamflow_rt.train.muon import Muon
 
 
@@ -35,7 +35,8 @@ class JointRecipe:
 
 def _optimisers(model: JamFlow, rate: float) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, AdamW for everything else."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         inside = "transformer_blocks" in name and parameter.ndim == 2
         (matrices if inside else others).append(parameter)
@@ -87,7 +88,7 @@ def train_joint(
     model = JamFlow(ModelConfig.default(space_groups))
     average = Average(model, recipe.ema)
     muon, adam = _optimisers(model, recipe.learning_rate)
-    parts = {"model": model, "average": average, "muon": muon, "adam": adam}
+    parts: dict[str, Stateful] = {"model": model, "average": average, "muon": muon, "adam": adam}
     loop = Loop(work, parts, recipe.steps)
     data = JointData(corpus, prepared, seed=loop.step)
 
@@ -102,7 +103,7 @@ def train_joint(
         loss = losses.audio + recipe.motion_weight * losses.motion
         muon.zero_grad()
         adam.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         muon.step()
         adam.step()

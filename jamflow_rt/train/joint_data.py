@@ -17,7 +17,7 @@ from jamflow_rt.flow.masking import draw_pattern, draw_task
 from jamflow_rt.flow.objective import Batch
 from jamflow_rt.text.phonemes import symbol_ids
 from jamflow_rt.train.forced_alignment import TimedPhone
-from jamflow_rt.train.sound_data import Shard, open_shards
+from jamflow_rt.train.sound_data import open_shards
 from jamflow_rt.train.teacher_motion import HELD_OUT_CLIPS, read_clips
 
 Floats = NDArray[np.float32]
@@ -117,7 +117,7 @@ class JointData:
         number = int(random.integers(len(self._shards)))
         shard, takes = self._shards[number], self._takes[number]
         last = number == len(self._shards) - 1
-        index = int(random.integers(shard.count - (HELD_OUT_UTTERANCES if last else 0)))
+        index = int(random.integers(shard.utterances - (HELD_OUT_UTTERANCES if last else 0)))
         lead, beats = int(takes["lead"][index]), int(takes["beats"][index])
         frames = beats * BEAT_MEL
         mel = shard.mel_of(index)[lead : lead + frames]

@@ -13,9 +13,13 @@ import torch
 class Stateful(Protocol):
     """A module or an optimiser."""
 
-    def state_dict(self) -> Any: ...
+    def state_dict(self) -> Any:
+        """Everything that is needed to go on."""
+        ...
 
-    def load_state_dict(self, state_dict: Any, /) -> Any: ...
+    def load_state_dict(self, state_dict: Any, /) -> Any:
+        """Go on from there."""
+        ...
 
 
 class Loop:

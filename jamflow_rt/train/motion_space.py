@@ -39,7 +39,9 @@ class TrackedClip(NamedTuple):
     """The face motion of one clip, still as meshes."""
 
     meshes: Floats  # (T, 478, 3) canonical frame
-    pose: Floats  # (T, 6) rotation vector, shift in canonical units, log-scale; about the clip's mean
+    pose: (
+        Floats  # (T, 6) rotation vector, shift in canonical units, log-scale; about the clip's mean
+    )
     silent: NDArray[np.bool_]  # (T,) True where nothing is said
 
 
@@ -72,7 +74,7 @@ def _relative_pose(pose: Pose) -> Floats:
     shift = (pose.translation[:, :2] - pose.translation[:, :2].mean(0)) / size
     log_scale = np.log(pose.scale / size)
     columns = np.concatenate([pose.rotation, shift, log_scale[:, None]], axis=1)
-    return gaussian_filter1d(columns, SMOOTH_POSE, axis=0).astype(np.float32)
+    return np.asarray(gaussian_filter1d(columns, SMOOTH_POSE, axis=0), np.float32)
 
 
 def _components(shift: Floats, features: NDArray[np.int_], count: int) -> Floats:
@@ -84,7 +86,7 @@ def _components(shift: Floats, features: NDArray[np.int_], count: int) -> Floats
     values, vectors = np.linalg.eigh(covariance)
     top = np.argsort(values)[::-1][:count]
     directions = vectors[:, top].T * np.sqrt(values[top])[:, None]
-    return (directions.reshape(count, -1, 3) / weights[None, :, None]).astype(np.float32)
+    return np.asarray(directions.reshape(count, -1, 3) / weights[None, :, None], np.float32)
 
 
 def fit_motion_space(clips: Sequence[TrackedClip]) -> MotionSpace:

@@ -96,7 +96,9 @@ def train_phone_to_motion(
     for step in range(steps):
         chosen = torch.randint(0, training, (16,))
         said = network(x[chosen])
-        loss = (said - y[chosen]).abs().mean() + (said.diff(dim=1) - y[chosen].diff(dim=1)).abs().mean()
+        loss = (said - y[chosen]).abs().mean() + (
+            said.diff(dim=1) - y[chosen].diff(dim=1)
+        ).abs().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

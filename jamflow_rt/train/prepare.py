@@ -82,7 +82,9 @@ def build_motion(
         folder: where to write.
     """
     names = [name for name in tracked if name in transcripts]
-    sample = np.concatenate([tracked[name].landmarks for name in names[:: max(1, len(names) // 80)]])
+    sample = np.concatenate(
+        [tracked[name].landmarks for name in names[:: max(1, len(names) // 80)]]
+    )
     reference = reference_mesh(canonical, sample)
     clips = {
         name: to_clip(

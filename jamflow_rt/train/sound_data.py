@@ -24,7 +24,7 @@ class Shard(NamedTuple):
     mel_offsets: NDArray[np.int64]
 
     @property
-    def count(self) -> int:
+    def utterances(self) -> int:
         """Utterances in the shard."""
         return len(self.offsets) - 1
 

@@ -46,7 +46,7 @@ def _pictures(path: Path) -> Iterator[NDArray[np.uint8]]:
                 f"Convert it first, for instance with ffmpeg -r {MOTION_RATE}."
             )
         for frame in container.decode(video=0):
-            yield frame.to_ndarray(format="rgb24")
+            yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
 
 
 class Tracker:

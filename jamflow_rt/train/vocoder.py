@@ -52,12 +52,12 @@ class VocoderRecipe:
 def _crops(shards: list[Shard], batch: int, seed: int) -> Iterator[tuple[Tensor, ...]]:
     """Mel, sound, pulses, f0 and voicing of random crops, forever."""
     random = np.random.default_rng(seed)
-    sizes = np.array([s.count for s in shards])
+    sizes = np.array([s.utterances for s in shards])
     while True:
-        rows = []
+        rows: list[tuple[np.ndarray, ...]] = []
         while len(rows) < batch:
             shard = shards[random.choice(len(shards), p=sizes / sizes.sum())]
-            index = int(random.integers(shard.count))
+            index = int(random.integers(shard.utterances))
             begin, end = shard.mel_offsets[index], shard.mel_offsets[index + 1]
             if end - begin < FRAMES + 20:
                 continue
@@ -152,7 +152,7 @@ def train_vocoder(corpus: Path, work: Path, weights: Path, recipe: VocoderRecipe
             truth, judged = critics(real[: recipe.judged]), critics(heard.detach())
             critic_loss = discriminator_loss(truth, judged)
             critic_optimiser.zero_grad()
-            critic_loss.backward()
+            critic_loss.backward()  # type: ignore[no-untyped-call]
             # The vocoder is judged by the same critics, which do not learn from it.
             critics.requires_grad_(False)
             hinge, match = generator_loss(truth, critics(heard))
@@ -161,7 +161,7 @@ def train_vocoder(corpus: Path, work: Path, weights: Path, recipe: VocoderRecipe
             loss = loss + hinge + 2 * match
             losses |= {"critic": critic_loss, "hinge": hinge, "match": match}
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(vocoder.parameters(), 1.0)
         optimiser.step()
         return {name: value.item() for name, value in losses.items()}
