@@ -112,6 +112,25 @@ def test_closed_lips_show_no_interior_and_open_lips_do(renderer: MeshRenderer) -
     assert interior(renderer, state(jaw_down(1.5))) > 150
 
 
+@pytest.mark.parametrize("turn", [(0.0, 0.0, 0.0), (0.3, 0.35, 0.2), (-0.3, -0.35, -0.2)])
+@pytest.mark.parametrize("jaw", [-0.1, 0.0, 1.0, 2.2])
+def test_the_interior_shows_between_the_lips_only(
+    renderer: MeshRenderer, turn: tuple[float, float, float], jaw: float
+) -> None:
+    inner = ("cavity", "tongue", "teeth")
+    layers = tuple(layer for layer in PORTRAIT.layers if layer.name not in inner)
+    assert len(layers) == len(PORTRAIT.layers) - 3
+    hollow = MeshRenderer(dataclasses.replace(PORTRAIT, layers=layers), NEUTRAL)
+    face = state(jaw_down(jaw), rotation=np.array(turn, np.float32))
+    differs = np.abs(renderer.render(face).astype(int) - hollow.render(face)).max(-1) > 2
+    marks = renderer.landmarks(face)
+    y0, x0 = marks[np.r_[UPPER_LIP.inner, LOWER_LIP.inner]].min(0)[::-1] - 2
+    y1, x1 = marks[np.r_[UPPER_LIP.inner, LOWER_LIP.inner]].max(0)[::-1] + 2
+    rows, columns = np.nonzero(differs)
+    assert ((rows >= y0) & (rows <= y1) & (columns >= x0) & (columns <= x1)).all()
+    assert differs.any() == (jaw > 0)
+
+
 def test_pressed_lips_stay_closed(renderer: MeshRenderer) -> None:
     mesh = NEUTRAL.copy()
     mesh[LOWER_LIP.inner[1:-1], 1] -= 0.1

@@ -60,7 +60,12 @@ class MeshRenderer:
         fixed = 0 if first.follow.any() or first.pull_weight.any() else 1
         self._moving = self._layers[fixed:]
         for layer in self._layers[:fixed]:
-            self._place(layer, np.zeros_like(self._rest), np.eye(2, 3), np.zeros(2))
+            self._place(
+                layer,
+                np.zeros_like(self._rest),
+                np.eye(2, 3, dtype=np.float32),
+                np.zeros(2, np.float32),
+            )
         self._backdrop = self._frame.copy()
 
     @property
@@ -107,8 +112,8 @@ class MeshRenderer:
         self,
         layer: _Drawable,
         shift: NDArray[np.float32],
-        turn: NDArray[np.floating],
-        slide: NDArray[np.floating],
+        turn: NDArray[np.float32],
+        slide: NDArray[np.float32],
     ) -> None:
         source = layer.source
         move(
@@ -117,8 +122,8 @@ class MeshRenderer:
             source.pull_weight,
             source.follow,
             shift,
-            np.ascontiguousarray(turn, np.float32),
-            np.ascontiguousarray(slide, np.float32),
+            turn,
+            slide,
             self._origin,
             self._pixels,
             layer.points,

@@ -33,7 +33,7 @@ def pack(image: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return packed
 
 
-@numba.njit(nogil=True, cache=True, inline="always")  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True, inline="always")
 def _texel(
     texture: NDArray[np.uint64], columns: np.uint64, u: np.uint64, v: np.uint64
 ) -> np.uint64:
@@ -46,10 +46,11 @@ def _texel(
     lower = texture[place] * gu + texture[place + np.uint64(1)] * fu
     upper = ((upper + _HALF) >> _8) & _LANES
     lower = ((lower + _HALF) >> _8) & _LANES
-    return ((upper * gv + lower * fv + _HALF) >> _8) & _LANES
+    pixel: np.uint64 = ((upper * gv + lower * fv + _HALF) >> _8) & _LANES
+    return pixel
 
 
-@numba.njit(nogil=True, cache=True, inline="always")  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True, inline="always")
 def _over(pixel: np.uint64, below: np.uint64) -> np.uint64:
     """One packed pixel over another. No lane can overflow, since colours never exceed alpha."""
     alpha = pixel >> _48
@@ -57,7 +58,7 @@ def _over(pixel: np.uint64, below: np.uint64) -> np.uint64:
     return pixel + (((below * keep + _HALF) >> _8) & _LANES)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def _span(
     line: NDArray[np.uint64],
     texture: NDArray[np.uint64],
@@ -97,7 +98,7 @@ def _span(
             line[x] = _over(pixel, line[x])
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def draw(
     frame: NDArray[np.uint64],
     texture: NDArray[np.uint64],
@@ -171,7 +172,7 @@ def draw(
             )
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def unpack(frame: NDArray[np.uint64], picture: NDArray[np.uint8]) -> None:
     """Write the colours of a packed frame (S, S) into an RGB picture (S, S, 3)."""
     height, width = frame.shape
@@ -183,7 +184,7 @@ def unpack(frame: NDArray[np.uint64], picture: NDArray[np.uint8]) -> None:
             picture[y, x, 2] = np.uint8((pixel >> _32) & _255)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(nogil=True, cache=True)
 def move(
     rest: NDArray[np.float32],
     index: NDArray[np.int32],

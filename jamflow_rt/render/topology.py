@@ -21,12 +21,14 @@ class Lips(NamedTuple):
     @property
     def outer(self) -> Indices:
         """(11,) the edge between lip and skin."""
-        return self.rings[0]
+        outer: Indices = self.rings[0]
+        return outer
 
     @property
     def inner(self) -> Indices:
         """(11,) the edge that meets the other lip."""
-        return self.rings[3]
+        inner: Indices = self.rings[3]
+        return inner
 
 
 class Eye(NamedTuple):

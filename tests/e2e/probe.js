@@ -2,7 +2,10 @@
 window.probe = {
   /** Loudness of the last 21 ms, sampled often: [page time in ms, RMS]. */
   sound: [],
-  /** Decoded pictures: [page time in ms, mean difference to the one before, 0…255]. */
+  /**
+   * Decoded pictures: [page time in ms, mean difference around the mouth to the one before, share
+   * of dark places there: the mouth is dark inside].
+   */
   pictures: [],
 
   async start() {
@@ -18,15 +21,21 @@ window.probe = {
     }, 10);
 
     const video = document.querySelector("video");
-    const canvas = new OffscreenCanvas(64, 64);
+    const canvas = new OffscreenCanvas(64, 48);
     const drawing = canvas.getContext("2d", { willReadFrequently: true });
     let before = null;
     const watch = () => {
-      drawing.drawImage(video, 0, 0, 64, 64);
-      const now = drawing.getImageData(0, 0, 64, 64).data;
+      const { videoWidth: width, videoHeight: height } = video;
+      // Where the default portrait has its mouth and chin.
+      const mouth = [0.42 * width, 0.545 * height, 0.16 * width, 0.12 * height];
+      drawing.drawImage(video, ...mouth, 0, 0, 64, 48);
+      const now = drawing.getImageData(0, 0, 64, 48).data;
       if (before) {
         const sum = now.reduce((total, value, at) => total + Math.abs(value - before[at]), 0);
-        this.pictures.push([performance.now(), sum / now.length]);
+        let dark = 0;
+        // Red is where skin and lips are light and the inside is not.
+        for (let at = 0; at < now.length; at += 4) dark += now[at] < 90;
+        this.pictures.push([performance.now(), sum / now.length, (4 * dark) / now.length]);
       }
       before = now;
       video.requestVideoFrameCallback(watch);

@@ -54,7 +54,7 @@ def _both(half: list[tuple[float, float]]) -> Array:
     """A closed outline from its left half, top to bottom."""
     left = spline(half[:-1], 200)
     right = (left * [-1, 1])[::-1]
-    return np.concatenate([left, right]).astype(np.float32)
+    return np.asarray(np.concatenate([left, right]), np.float32)
 
 
 def _skin(sheet: Sheet) -> Array:
@@ -64,7 +64,7 @@ def _skin(sheet: Sheet) -> Array:
     tone = 0.66 - 0.2 * (u + 0.25) - 0.34 * np.clip(np.abs(u) - 0.35, 0, 1) ** 1.5
     tone = tone + 0.06 * smoothstep(10.5, 13.5, y)
     # The jaw's shadow falls to the right; its edge follows the chin.
-    jaw = 9.9 + 0.9 * smoothstep(-4, 4, x) - 0.055 * (x - 0.6) ** 2
+    jaw = 9.65 + 0.9 * smoothstep(-4, 4, x) - 0.055 * (x - 0.6) ** 2
     shadow = smoothstep(1.0, -0.9, (y - jaw))
     tone = tone - 0.42 * shadow
     for side in (-1, 1):

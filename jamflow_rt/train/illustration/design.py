@@ -20,6 +20,8 @@ from jamflow_rt.train.illustration.paint import Array, smoothstep, spline
 
 IRIS_RADIUS = 0.69
 IRIS = (3.14, -2.44)
+SEAM = 4.81
+"""Where the lips meet in the middle, y."""
 _PARTED = 0.62
 
 # Curves in canonical units for the half of the face at positive x, from the middle outwards.
@@ -28,16 +30,16 @@ _BROW_LOW = [(1.26, -4.02), (2.30, -4.29), (3.40, -4.48), (4.40, -4.44), (5.15, 
 _LID_UP = [(1.51, -2.09), (1.89, -2.57), (2.41, -2.93), (3.10, -3.11), (3.78, -3.01), (4.37, -2.73)]
 _LID_LOW = [
     (1.51, -2.09),
-    (2.03, -1.87),
-    (2.63, -1.76),
-    (3.29, -1.76),
-    (3.95, -1.95),
-    (4.50, -2.29),
+    (2.03, -1.92),
+    (2.63, -1.81),
+    (3.29, -1.81),
+    (3.95, -2.00),
+    (4.50, -2.34),
 ]
 _CANTHUS = (4.81, -2.51)
-_LIP_TOP = [(0.0, 4.28), (0.4, 4.13), (0.85, 4.18), (1.35, 4.37), (1.9, 4.58), (2.45, 4.71)]
-_LIP_SEAM = [(0.0, 5.03), (0.4, 5.02), (0.9, 5.0), (1.4, 4.96), (1.9, 4.86), (2.3, 4.73)]
-_LIP_LOW = [(0.0, 6.08), (0.5, 6.06), (1.0, 5.9), (1.5, 5.58), (1.98, 5.14), (2.45, 4.71)]
+_LIP_TOP = [(0.00, 4.06), (0.41, 3.91), (0.87, 3.96), (1.38, 4.13), (1.95, 4.32), (2.51, 4.39)]
+_LIP_SEAM = [(0.00, 4.81), (0.41, 4.80), (0.92, 4.78), (1.43, 4.72), (1.95, 4.60), (2.36, 4.43)]
+_LIP_LOW = [(0.00, 5.86), (0.51, 5.84), (1.02, 5.67), (1.54, 5.34), (2.03, 4.87), (2.51, 4.39)]
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,7 @@ class Design:
 def make_design(canonical: Path) -> Design:
     """Make the sitter from the canonical face (safetensors with `xyz` and `triangles`)."""
     tensors = load_file(str(canonical))
-    mesh = tensors["xyz"] * np.array([1, -1, -1], np.float32)
-    mesh = _reshape(mesh)
+    mesh = _reshape(np.asarray(tensors["xyz"] * np.array([1, -1, -1]), np.float32))
     mesh = _set_features(mesh)
     rest = np.concatenate([mesh, _irises(mesh)]).astype(np.float32)
     texture = rest.copy()
@@ -74,17 +75,18 @@ def _reshape(mesh: Array) -> Array:
         y, [-9, -4, 0, 4, 6.5, 8.6, 9.5], [0.92, 0.9, 0.875, 0.82, 0.745, 0.73, 0.76]
     )
     x = x * narrow
-    y = y - 0.55 * smoothstep(4.5, 9.4, y)
+    y = y - 0.85 * smoothstep(4.0, 9.4, y)
     near = np.exp(-(((x / 2.1) ** 2) + ((y - 1.0) / 2.2) ** 2))
     x = x * (1 - 0.22 * near)
     y = y - 0.3 * near
     z = z + 0.55 * np.exp(-((x / 1.6) ** 2 + ((y - 0.9) / 1.6) ** 2))
-    return np.stack([x, y, z], 1).astype(np.float32)
+    return np.asarray(np.stack([x, y, z], 1), np.float32)
 
 
 def _along(curve: Array, fractions: Array) -> Array:
     index = fractions * (len(curve) - 1)
-    return np.stack([np.interp(index, np.arange(len(curve)), curve[:, d]) for d in (0, 1)], 1)
+    at = np.arange(len(curve))
+    return np.stack([np.interp(index, at, curve[:, d]) for d in (0, 1)], 1).astype(np.float32)
 
 
 def _fractions(points: Array) -> Array:
@@ -94,7 +96,7 @@ def _fractions(points: Array) -> Array:
 
 def _mirror(curve: Array) -> Array:
     """A curve of the right half with its mirror image before it, from left to right."""
-    return np.concatenate([curve[:0:-1] * [-1, 1], curve]).astype(np.float32)
+    return np.asarray(np.concatenate([curve[:0:-1] * [-1, 1], curve]), np.float32)
 
 
 def _set_features(mesh: Array) -> Array:
@@ -175,8 +177,8 @@ def part_lips(points: Array) -> Array:
     x, y = points[:, 0], points[:, 1]
     bow = np.clip(1 - (x / 2.25) ** 2, 0, 1) ** 0.75
     side = np.exp(-np.clip(np.abs(x) - 2.0, 0, None))
-    below = smoothstep(0, 1, (8.6 - y) / 2.6)
-    shift = np.where(y > 5.0, _PARTED * bow * side * below, 0.0)
+    below = smoothstep(0, 1, (8.3 - y) / 2.6)
+    shift = np.where(y > SEAM, _PARTED * bow * side * below, 0.0)
     # On the seam itself, what counts is which lip a landmark belongs to.
     if len(points) == 478:
         for ring, part in ((UPPER_LIP, 0.0), (LOWER_LIP, 1.0)):

@@ -14,7 +14,7 @@ from jamflow_rt.render.portrait import Layer, Portrait
 from jamflow_rt.render.portraits import DEFAULT_PORTRAIT
 from jamflow_rt.render.topology import EYES, JAW
 from jamflow_rt.train.illustration import body, eyes, hair, mouth, scene, skin
-from jamflow_rt.train.illustration.design import Design, make_design
+from jamflow_rt.train.illustration.design import IRIS, SEAM, Design, make_design
 from jamflow_rt.train.illustration.paint import Array, Sheet, finish, smoothstep
 from jamflow_rt.train.illustration.rig import Grid, Pull, face_layer, grid_layer, lash_layer
 
@@ -111,18 +111,27 @@ def _glint(name: str) -> Layer:
 
 def _cavity(design: Design) -> Layer:
     grid = _RIGID._replace(depth=lambda x, y: 0 * x - 3.0, pulls=_towards(JAW, 0.5))
-    return grid_layer("cavity", finish(mouth.paint_cavity(), None, _FACTOR), mouth.CAVITY, 6, grid)
+    return grid_layer(
+        "cavity", finish(*mouth.paint_cavity(), _FACTOR), _to_lips(mouth.CAVITY), 6, grid
+    )
 
 
 def _tongue(design: Design) -> Layer:
     grid = _RIGID._replace(depth=lambda x, y: 0 * x - 3.8, pulls=_towards(JAW, 1.0))
-    return grid_layer("tongue", finish(*mouth.paint_tongue(), _FACTOR), mouth.MOUTH, 6, grid)
+    return grid_layer(
+        "tongue", finish(*mouth.paint_tongue(), _FACTOR), _to_lips(mouth.MOUTH), 6, grid
+    )
 
 
 def _teeth(design: Design) -> Layer:
     grid = _RIGID._replace(depth=lambda x, y: -4.6 + 0.35 * x**2)
     image = finish(*mouth.paint_upper_teeth(), _FACTOR)
-    return grid_layer("teeth", image, mouth.MOUTH, 0.75, grid)
+    return grid_layer("teeth", image, _to_lips(mouth.MOUTH), 0.75, grid)
+
+
+def _to_lips(sheet: Sheet) -> Sheet:
+    shift = SEAM - mouth.PAINTED_SEAM
+    return dataclasses.replace(sheet, top=sheet.top + shift, bottom=sheet.bottom + shift)
 
 
 def _face(design: Design) -> Layer:
@@ -131,7 +140,7 @@ def _face(design: Design) -> Layer:
 
 def _lashes(design: Design, name: str) -> Layer:
     side, _ = _EYES[name]
-    x, y = eyes.IRIS
+    x, y = IRIS
     sheet = Sheet(side * x - 2.5, y - 2.5, side * x + 2.5, y + 1)
     image = finish(*skin.paint_lashes(design, sheet, side), _FACTOR)
     return lash_layer(f"lashes_{name}", design, image, sheet, EYES[0 if side < 0 else 1])

@@ -44,7 +44,7 @@ def paint_white(sheet: Sheet, side: int) -> Array:
 
 
 def paint_iris(sheet: Sheet, side: int) -> tuple[Array, Array]:
-    """Colour and coverage of an iris: hazel, dark at the rim, light where the lamp shines through."""
+    """Colour and coverage of an iris: hazel, dark at the rim, lit from within below."""
     x, y = sheet.grid()
     u, v = x - side * IRIS[0], y - IRIS[1]
     radius = np.sqrt(u**2 + v**2)

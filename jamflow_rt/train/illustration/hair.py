@@ -166,7 +166,7 @@ def _stray(canvas: _Canvas, table: Array, rng: np.random.Generator) -> None:
     t = np.linspace(0, 1, _STEPS, dtype=np.float32)
     for _ in range(70):
         share = rng.choice(
-            [rng.uniform(-0.02, 0.03), rng.uniform(0.3, 1.0), rng.uniform(0.98, 1.015)]
+            [rng.uniform(0.03, 0.1), rng.uniform(0.3, 1.0), rng.uniform(0.98, 1.015)]
         )
         path = _along(table, np.full(_STEPS, share))
         path[:, 0] += (
@@ -218,7 +218,7 @@ class _Canvas:
         fixed = np.round(self.sheet.pixels(outline) * 16).astype(np.int32)
         colour = [float(c) for c in self.table[int(tone * 255)]]
         cv2.fillPoly(self.image, [fixed], colour, cv2.LINE_AA, 4)
-        cv2.fillPoly(self.alpha, [fixed], 255, cv2.LINE_AA, 4)
+        cv2.fillPoly(self.alpha, [fixed], (255,), cv2.LINE_AA, 4)
 
     def strand(self, path: Array, tones: Array, width: float) -> None:
         places = np.round(self.sheet.pixels(path) * 16).astype(np.int32)
@@ -227,7 +227,7 @@ class _Canvas:
         for n in range(len(places) - 1):
             a, b = places[n].tolist(), places[n + 1].tolist()
             cv2.line(self.image, a, b, colours[n].tolist(), thick, cv2.LINE_AA, 4)
-        cv2.polylines(self.alpha, [places], False, 255, thick, cv2.LINE_AA, 4)
+        cv2.polylines(self.alpha, [places], False, (255,), thick, cv2.LINE_AA, 4)
 
     def done(self) -> tuple[Array, Array]:
         return self.image.astype(np.float32) / 255, self.alpha.astype(np.float32) / 255

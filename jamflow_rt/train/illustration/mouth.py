@@ -16,6 +16,8 @@ from jamflow_rt.train.illustration.paint import (
     spline,
 )
 
+# Painted for lips that meet at y = 5; the rig moves the layers to where hers do.
+PAINTED_SEAM = 5.03
 MOUTH = Sheet(-3, 3.5, 3, 8)
 CAVITY = Sheet(-3, 3.5, 3, 7.5)
 
@@ -25,11 +27,14 @@ _LOWER = ((0.0, 0.0), (0.5, 0.0), (1.02, 0.02), (1.58, 0.0), (2.1, 0.08), (2.6, 
 _TOOTH: Colour = (242, 234, 221)
 
 
-def paint_cavity() -> Array:
-    """What one sees between the teeth."""
+def paint_cavity() -> tuple[Array, Array]:
+    """Colour and coverage of what one sees between the teeth."""
     x, y = CAVITY.grid()
     depth = np.sqrt((x / 2.6) ** 2 + ((y - 5.6) / 2.2) ** 2)
-    return ramp(depth, [(0.0, (44, 12, 14)), (0.5, (62, 18, 20)), (1.2, (96, 34, 34))])
+    image = ramp(depth, [(0.0, (44, 12, 14)), (0.5, (62, 18, 20)), (1.2, (96, 34, 34))])
+    # Round below, where the jaw is narrow and nothing may look out behind it.
+    form = np.sqrt((x / 2.8) ** 2 + ((y - 5.1) / 2.2) ** 2)
+    return image, smoothstep(1.0, 0.96, form)
 
 
 def paint_tongue() -> tuple[Array, Array]:
@@ -66,12 +71,12 @@ def paint_tongue() -> tuple[Array, Array]:
 def paint_upper_teeth() -> tuple[Array, Array]:
     """The upper teeth with their gum."""
     teeth, cover = _row(_UPPER, 5.22, 4.1, down=True)
-    _, y = MOUTH.grid()
+    x, y = MOUTH.grid()
     gum = ramp(
         y + np.zeros(MOUTH.shape, np.float32), [(3.5, (150, 70, 70)), (4.5, (190, 104, 100))]
     )
-    band = smoothstep(4.62, 4.42, y) * smoothstep(2.9, 2.5, np.abs(MOUTH.grid()[0]))
-    image = lay(lay(teeth, gum, MOUTH.blur(band.astype(np.float32), 0.03)), (80, 30, 30), 0)
+    band = np.asarray(smoothstep(4.62, 4.42, y) * smoothstep(2.9, 2.5, np.abs(x)), np.float32)
+    image = lay(teeth, gum, MOUTH.blur(band, 0.03))
     return image, np.maximum(cover, band)
 
 
@@ -112,6 +117,6 @@ def _row(
         image, (205, 190, 186), 0.5 * smoothstep(free - sign * 0.3, free, y) * np.ones(MOUTH.shape)
     )
     gap = MOUTH.blur(cover, 0.012)
-    return lay(image, (190, 160, 146), 0.8 * (1 - gap)), smoothstep(
+    return lay(image, (190, 160, 146), 0.55 * (1 - gap)), smoothstep(
         0.1, 0.5, MOUTH.blur(cover, 0.02)
     )

@@ -49,7 +49,7 @@ class Sheet:
         """Coverage (H, W) of a closed polygon, its edge softened by `blur` units."""
         mask = np.zeros(self.shape, np.uint8)
         fixed = np.round(self.pixels(outline) * (1 << _FIXED)).astype(np.int32)
-        cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, _FIXED)
+        cv2.fillPoly(mask, [fixed], (255,), cv2.LINE_AA, _FIXED)
         return self.blur(mask.astype(np.float32) / 255, blur)
 
     def line(self, points: Array, width: float | Array, blur: float = 0.0) -> Array:
@@ -82,7 +82,7 @@ class Sheet:
         small = image
         if step > 1:
             size = (max(1, width // step), max(1, height // step))
-            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+            small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
         soft = cv2.GaussianBlur(small, (0, 0), sigma / step, borderType=cv2.BORDER_REPLICATE)
         if step > 1:
             soft = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -139,7 +139,7 @@ def ramp(value: Array, stops: Sequence[tuple[float, Colour]]) -> Array:
         cv2.GaussianBlur(c[None], (0, 0), 24, borderType=cv2.BORDER_REPLICATE)[0] for c in channels
     ]
     index = np.clip((value - places[0]) / (places[-1] - places[0]) * 1023, 0, 1023).astype(int)
-    return np.stack([c[index] for c in smooth], -1).astype(np.float32)
+    return np.asarray(np.stack([c[index] for c in smooth], -1), np.float32)
 
 
 def spline(

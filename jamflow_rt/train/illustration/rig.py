@@ -123,7 +123,7 @@ def face_layer(design: Design, image: NDArray[np.uint8], sheet: Sheet) -> Layer:
     mesh = _Mesh()
     for n in range(468):
         mesh.vertex(design.rest[n], design.texture[n], [(n, 1.0)])
-    rims = {}
+    rims: dict[int, int] = {}
     for eye in EYES:
         rims |= _eye_rim(mesh, design, eye)
     _skirt(mesh, design, LOWER_LIP.inner, (0.0, -LIP_EDGE))

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from jamflow_rt.train.illustration.paint import Array, Sheet, glow, lay, ramp, smoothstep, spline
+from jamflow_rt.train.illustration.paint import (
+    Array,
+    Colour,
+    Sheet,
+    glow,
+    lay,
+    ramp,
+    smoothstep,
+    spline,
+)
 
 
 def paint_scene(sheet: Sheet) -> Array:
     """The background (H, W, 3), calm enough not to compete with the face."""
     x, y = sheet.grid()
     rng = np.random.default_rng(51)
-    wall = (x + 20) / 40 + 0.1 * (y / 20) + np.zeros(sheet.shape, np.float32)
+    wall = np.asarray((x + 20) / 40 + 0.1 * (y / 20), np.float32)
     image = ramp(wall, [(0.0, (236, 226, 208)), (0.45, (216, 205, 188)), (1.0, (176, 168, 156))])
     # A window on the left and the light it throws.
     for left, right in ((-19.5, -14.4), (-13.6, -9.2)):
@@ -47,8 +56,8 @@ def paint_scene(sheet: Sheet) -> Array:
         middle = (start + tip) / 2 + rng.normal(0, 0.8, 2)
         width = rng.uniform(0.7, 1.5) * np.sin(np.linspace(0.05, np.pi - 0.05, 60)) ** 0.8
         green = rng.uniform(0, 1)
-        colour = (86 + 60 * green, 112 + 50 * green, 86 + 34 * green)
-        leaf = sheet.line(spline([start, middle, tip], 60), width)
+        colour: Colour = (86 + 60 * green, 112 + 50 * green, 86 + 34 * green)
+        leaf = sheet.line(spline(np.array([start, middle, tip], np.float32), 60), width)
         image = lay(image, colour, 0.6 * sheet.blur(leaf, 0.35))
     image = sheet.blur(image, 0.75)
     for _ in range(9):

@@ -80,10 +80,10 @@ def _height(texture: Array, sheet: Sheet) -> Array:
     out = smoothstep(0.62, 0.86, np.sqrt((x / 6.9) ** 2 + ((y - 0.3) / 9.2) ** 2))
     z = sheet.blur(z, 0.18) * (1 - out) + sheet.blur(z, 0.8) * out
     # Philtrum, chin, and the soft pads beside the mouth.
-    z += 0.07 * sheet.spot(0, 3.62, 0.16, 0.42) - 0.05 * (
-        sheet.spot(-0.4, 3.7, 0.16, 0.42) + sheet.spot(0.4, 3.7, 0.16, 0.42)
+    z += 0.07 * sheet.spot(0, 3.38, 0.16, 0.4) - 0.05 * (
+        sheet.spot(-0.4, 3.46, 0.16, 0.4) + sheet.spot(0.4, 3.46, 0.16, 0.4)
     )
-    z -= 0.1 * sheet.spot(0, 8.15, 0.9, 0.6)
+    z -= 0.1 * sheet.spot(0, 7.85, 0.9, 0.6)
     for side in (-1, 1):
         z -= 0.1 * sheet.spot(side * 3.2, -3.3, 1.2, 0.32)
         z += 0.08 * sheet.spot(side * 3.2, -3.75, 1.3, 0.14, turn=side * -0.05)
@@ -124,9 +124,15 @@ def _tint(image: Array, texture: Array, sheet: Sheet) -> Array:
             (0.26 if side < 0 else 0.16) * sheet.spot(side * 3.9, -0.35, 1.0, 0.34, side * -0.3),
         )
     image = glaze(image, (255, 178, 160), 0.35 * sheet.spot(0, 1.2, 0.75, 0.6))
-    image = glaze(image, (255, 196, 180), 0.25 * sheet.spot(0, 8.3, 1.0, 0.5))
+    image = glaze(image, (255, 196, 180), 0.25 * sheet.spot(0, 8.0, 1.0, 0.5))
     image = glow(image, (255, 236, 214), 0.2 * sheet.spot(-0.7, -6.0, 2.0, 0.9))
-    image = glow(image, (255, 236, 216), 0.2 * sheet.spot(-0.2, 7.9, 0.5, 0.28))
+    image = glow(image, (255, 236, 216), 0.2 * sheet.spot(-0.2, 7.55, 0.5, 0.28))
+    # The beginning of a smile.
+    for side, strength in ((-1, 0.13), (1, 0.19)):
+        fold = spline([(side * 1.6, 1.5), (side * 2.35, 2.5), (side * 2.95, 3.7)])
+        width = 0.34 * np.sin(np.linspace(0.1, np.pi - 0.1, len(fold))).astype(np.float32)
+        image = lay(image, (178, 102, 80), strength * sheet.line(fold, width, 0.13))
+        image = glow(image, (255, 226, 204), 0.5 * strength * sheet.spot(side * 3.2, 2.0, 0.7, 0.5))
     # Freckles one hardly sees.
     rng = np.random.default_rng(7)
     dots = np.zeros(sheet.shape, np.float32)
@@ -138,7 +144,7 @@ def _tint(image: Array, texture: Array, sheet: Sheet) -> Array:
                 dots,
                 (int(at[0]), int(at[1])),
                 int(rng.integers(1, 3)),
-                float(rng.uniform(0.1, 0.35)),
+                (float(rng.uniform(0.1, 0.35)),),
                 -1,
                 cv2.LINE_AA,
             )
@@ -212,11 +218,13 @@ def _lips(image: Array, texture: Array, sheet: Sheet, z: Array) -> Array:
         0.7, float(low_in[100, 1]) + 0.4, 0.3, 0.1
     )
     image = glow(image, (255, 214, 204), (0.5 + 0.25 * grain) * shine * lower)
-    bow = sheet.spot(-0.42, 4.5, 0.22, 0.07, -0.25) + 0.7 * sheet.spot(0.42, 4.5, 0.22, 0.07, 0.25)
+    bow = sheet.spot(-0.42, 4.28, 0.22, 0.07, -0.25) + 0.7 * sheet.spot(
+        0.42, 4.28, 0.22, 0.07, 0.25
+    )
     image = glow(image, (255, 206, 194), 0.22 * bow * upper)
     image = np.asarray(image * (1 + 0.05 * grain * (upper + lower))[..., None], np.float32)
     for side in (-1, 1):
-        image = lay(image, (120, 56, 50), 0.42 * sheet.spot(side * 2.46, 4.7, 0.17, 0.1))
+        image = lay(image, (120, 56, 50), 0.42 * sheet.spot(side * 2.53, 4.39, 0.16, 0.1))
     return image
 
 
@@ -287,7 +295,7 @@ def _brow(image: Array, texture: Array, sheet: Sheet, side: int) -> Array:
         steps = np.linspace(0, 1, 10)[:, None]
         path = base + direction * length * steps + bend * steps**2
         outline = np.round(sheet.pixels(_hair(path, 0.045)) * 16).astype(np.int32)
-        cv2.fillPoly(strokes, [outline], float(rng.uniform(70, 210)), cv2.LINE_AA, 4)
+        cv2.fillPoly(strokes, [outline], (float(rng.uniform(70, 210)),), cv2.LINE_AA, 4)
     return lay(
         image,
         (78, 46, 34),
@@ -331,13 +339,13 @@ def _openings(image: Array, texture: Array, sheet: Sheet) -> tuple[Array, Array]
         upper, lower = spline(texture[eye.upper, :2]), spline(texture[eye.lower, :2])
         hole = sheet.fill(np.concatenate([upper, lower[::-1]]), 0.012)
         order = np.argsort(upper[:, 0])
-        edge = np.interp(x[0], upper[order, 0], upper[order, 1])[None]
+        rim = np.interp(x[0], upper[order, 0], upper[order, 1])[None]
         image = lay(image, (40, 20, 22), hole)
-        shade = 0.5 * smoothstep(0.36, 0.0, y - edge)
+        shade = 0.5 * smoothstep(0.36, 0.0, y - rim)
         alpha = alpha * (1 - hole) + hole * shade
         line = upper[::-1]
         width = np.interp(np.linspace(0, 1, 200), [0, 0.3, 0.75, 1], [0.04, 0.08, 0.12, 0.08])
-        lash = sheet.line(line + [0, -0.02], width, 0.012)
+        lash = sheet.line(line + [0, -0.02], width.astype(np.float32), 0.012)
         end, before = line[-1], line[-16]
         wing = spline([before, end, end + [side * 0.2, -0.14]])
         lash = np.maximum(lash, sheet.line(wing, np.linspace(0.12, 0.02, 200), 0.012))
@@ -362,5 +370,5 @@ def paint_lashes(design: Design, sheet: Sheet, side: int) -> tuple[Array, Array]
         steps = np.linspace(0, 1, 12)[:, None]
         path = base + np.array([lean, -0.4]) * length * steps + [0, -0.5 * length] * steps**2
         outline = np.round(sheet.pixels(_hair(path, 0.055)) * 16).astype(np.int32)
-        cv2.fillPoly(ink, [outline], float(rng.uniform(140, 215)), cv2.LINE_AA, 4)
+        cv2.fillPoly(ink, [outline], (float(rng.uniform(140, 215)),), cv2.LINE_AA, 4)
     return sheet.blank(_LASH), ink.astype(np.float32) / 255
