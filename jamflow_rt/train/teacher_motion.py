@@ -88,7 +88,8 @@ def train_and_apply(
     for number, shard in enumerate(shards):
         random = np.random.default_rng(number)
         takes = [
-            _move(shard, index, symbols, network, closer, random) for index in range(shard.utterances)
+            _move(shard, index, symbols, network, closer, random)
+            for index in range(shard.utterances)
         ]
         np.savez(
             corpus / f"takes{number}.npz",

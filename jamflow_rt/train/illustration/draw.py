@@ -60,7 +60,7 @@ def draw_portrait(canonical: Path) -> Portrait:
     return Portrait(
         name=DEFAULT_PORTRAIT,
         landmarks=design.rest,
-        origin=np.array(_ORIGIN, np.float32) / _CANVAS,
+        origin=(np.array(_ORIGIN) / _CANVAS).astype(np.float32),
         unit=_UNIT / _CANVAS,
         layers=tuple(paint(design) for paint in painters().values()),
     )

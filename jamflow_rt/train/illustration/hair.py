@@ -106,8 +106,8 @@ def paint_back() -> tuple[Array, Array]:
         )
     image, alpha = canvas.done()
     # Nothing is drawn where the head always covers it: that saves a tenth of every frame.
-    x, y = HAIR_BACK.grid()
-    return image, alpha * ((x / 4.2) ** 2 + ((y + 2.5) / 6.5) ** 2 > 1)
+    across, down = HAIR_BACK.grid()
+    return image, alpha * ((across / 4.2) ** 2 + ((down + 2.5) / 6.5) ** 2 > 1)
 
 
 def _guide(curtain: Curtain, s: float) -> Array:

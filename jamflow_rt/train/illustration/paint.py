@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]  # drawing mixes both precisions
 Colour = tuple[float, float, float]
 _FIXED = 4  # fractional bits of cv2's coordinates
 

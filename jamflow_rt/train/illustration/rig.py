@@ -102,11 +102,11 @@ def grid_layer(
     """A layer on a regular grid over the whole sheet, cells of about `spacing` units."""
     columns = max(1, round((sheet.right - sheet.left) / spacing)) + 1
     rows = max(1, round((sheet.bottom - sheet.top) / spacing)) + 1
-    x, y = np.meshgrid(
+    across, down = np.meshgrid(
         np.linspace(sheet.left, sheet.right, columns, dtype=np.float32),
         np.linspace(sheet.top, sheet.bottom, rows, dtype=np.float32),
     )
-    x, y = x.ravel(), y.ravel()
+    x, y = across.ravel(), down.ravel()
     rest = np.stack([x, y, grid.depth(x, y) + np.zeros_like(x)], 1)
     triangles = []
     for r in range(rows - 1):

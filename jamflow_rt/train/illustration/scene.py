@@ -56,9 +56,9 @@ def paint_scene(sheet: Sheet) -> Array:
         middle = (start + tip) / 2 + rng.normal(0, 0.8, 2)
         width = rng.uniform(0.7, 1.5) * np.sin(np.linspace(0.05, np.pi - 0.05, 60)) ** 0.8
         green = rng.uniform(0, 1)
-        colour: Colour = (86 + 60 * green, 112 + 50 * green, 86 + 34 * green)
+        tint: Colour = (86 + 60 * green, 112 + 50 * green, 86 + 34 * green)
         leaf = sheet.line(spline(np.array([start, middle, tip], np.float32), 60), width)
-        image = lay(image, colour, 0.6 * sheet.blur(leaf, 0.35))
+        image = lay(image, tint, 0.6 * sheet.blur(leaf, 0.35))
     image = sheet.blur(image, 0.75)
     for _ in range(9):
         cx, cy, r = rng.uniform(-18, -8), rng.uniform(-14, 3), rng.uniform(0.6, 1.3)

@@ -334,6 +334,10 @@ def _openings(image: Array, texture: Array, sheet: Sheet) -> tuple[Array, Array]
         (52, 14, 16),
         mouth * smoothstep(0.0, 0.1, y - edge) * smoothstep(0.45, 0.36, y - edge),
     )
+    # The skin ends a little inside the opening: lips that meet overlap and are shut for good.
+    middle = (top + low) / 2
+    top, low = np.minimum(top + [0, 0.05], middle), np.maximum(low - [0, 0.05], middle)
+    mouth = sheet.fill(np.concatenate([top, low[::-1]]).astype(np.float32), 0.012)
     alpha = alpha * (1 - mouth) + mouth * shade * smoothstep(0.42, 0.3, y - edge)
     for eye, side in ((EYES[0], -1), (EYES[1], 1)):
         upper, lower = spline(texture[eye.upper, :2]), spline(texture[eye.lower, :2])
