@@ -1,7 +1,8 @@
-"""What every test module shares: quiet threads and repeatable random examples."""
+"""What every test module shares: quiet threads, repeatable examples, the browser last."""
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import settings
 
@@ -11,3 +12,9 @@ settings.load_profile("repeatable")
 
 # Toy networks are too small to gain from more threads, and other processes share the cores.
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Playwright's synchronous interface keeps an event loop running in this thread until its
+    # browser is closed; no asyncio test can run meanwhile.
+    items.sort(key=lambda item: "e2e" in item.path.parts)

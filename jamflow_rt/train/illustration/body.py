@@ -124,7 +124,7 @@ def _pullover(sheet: Sheet) -> tuple[Array, Array]:
     for path, strength, width in folds:
         taper = width * np.sin(np.linspace(0.15, np.pi - 0.15, 200))
         tone += strength * sheet.line(spline(path), taper, 0.4)
-    tone += 0.035 * sheet.noise(np.random.default_rng(41), 1.6)
+    tone += 0.012 * sheet.noise(np.random.default_rng(41), 2.4)
     tone = sheet.blur(tone, 0.1)
     tone += _knit(x, y, sheet)
     tone = _collar(tone, collar, sheet)

@@ -72,7 +72,7 @@ def _reshape(mesh: Array) -> Array:
     x, y, z = mesh.T.copy()
     # Narrower cheeks and a finer chin; the jaw keeps a round line.
     narrow = np.interp(
-        y, [-9, -4, 0, 4, 6.5, 8.6, 9.5], [0.92, 0.9, 0.875, 0.82, 0.745, 0.73, 0.76]
+        y, [-9, -4, 0, 4, 6.5, 8.6, 9.5], [0.92, 0.9, 0.865, 0.79, 0.71, 0.71, 0.75]
     )
     x = x * narrow
     y = y - 0.85 * smoothstep(4.0, 9.4, y)

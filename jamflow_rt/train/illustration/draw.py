@@ -110,14 +110,14 @@ def _glint(name: str) -> Layer:
 
 
 def _cavity(design: Design) -> Layer:
-    grid = _RIGID._replace(depth=lambda x, y: 0 * x - 3.0, pulls=_towards(JAW, 0.5))
+    grid = _RIGID._replace(depth=lambda x, y: 0 * x - 1.5, pulls=_towards(JAW, 0.5))
     return grid_layer(
         "cavity", finish(*mouth.paint_cavity(), _FACTOR), _to_lips(mouth.CAVITY), 6, grid
     )
 
 
 def _tongue(design: Design) -> Layer:
-    grid = _RIGID._replace(depth=lambda x, y: 0 * x - 3.8, pulls=_towards(JAW, 1.0))
+    grid = _RIGID._replace(depth=lambda x, y: 0 * x - 3.2, pulls=_towards(JAW, 1.0))
     return grid_layer(
         "tongue", finish(*mouth.paint_tongue(), _FACTOR), _to_lips(mouth.MOUTH), 6, grid
     )

@@ -38,10 +38,10 @@ LEFT = Curtain(
         + [(-5.7, 4.4), (-6.1, 8.2), (-6.0, 12.2)],
         [(1.95, -8.9), (-0.4, -9.75), (-4.2, -8.9), (-6.5, -6.1), (-7.3, -2.2), (-7.5, 1.8)]
         + [(-7.8, 5.8), (-7.8, 9.6), (-7.1, 13.4)],
-        [(1.85, -10.7), (-1.0, -11.45), (-5.2, -10.3), (-7.9, -7.1), (-8.6, -2.6), (-8.7, 1.8)]
-        + [(-9.1, 6.0), (-9.0, 9.8), (-8.0, 13.6)],
-        [(1.7, -12.3), (-1.4, -12.6), (-5.8, -11.5), (-8.7, -7.9), (-9.5, -3.0), (-9.5, 1.6)]
-        + [(-10.0, 5.8), (-9.9, 9.4), (-8.9, 12.8)],
+        [(1.85, -10.7), (-1.0, -11.45), (-5.2, -10.3), (-7.9, -7.2), (-8.5, -3.0), (-8.2, 1.5)]
+        + [(-8.8, 5.8), (-9.3, 9.8), (-8.0, 14.2)],
+        [(1.7, -12.3), (-1.4, -12.6), (-5.9, -11.6), (-8.7, -8.3), (-9.3, -3.6), (-8.9, 1.2)]
+        + [(-9.7, 5.6), (-10.2, 9.4), (-8.8, 13.2)],
     ],
     31,
     -1,
@@ -52,10 +52,10 @@ RIGHT = Curtain(
         + [(5.8, 5.4), (6.2, 9.0), (6.1, 12.4)],
         [(1.95, -8.9), (4.0, -9.1), (6.1, -7.6), (7.3, -4.6), (7.5, -0.8), (7.5, 2.9)]
         + [(7.8, 6.4), (7.7, 10.0), (7.2, 13.5)],
-        [(1.9, -10.7), (4.4, -10.9), (7.0, -9.1), (8.4, -5.6), (8.7, -1.2), (8.7, 2.8)]
-        + [(9.1, 6.4), (8.9, 10.2), (8.1, 13.7)],
-        [(1.75, -12.3), (4.6, -12.05), (7.7, -10.4), (9.1, -6.4), (9.5, -1.6), (9.6, 2.6)]
-        + [(10.0, 6.2), (9.8, 9.8), (8.9, 13.0)],
+        [(1.9, -10.7), (4.4, -10.9), (7.0, -9.1), (8.4, -5.8), (8.6, -1.6), (8.2, 2.4)]
+        + [(8.7, 6.2), (9.2, 10.2), (8.1, 14.2)],
+        [(1.75, -12.3), (4.6, -12.05), (7.6, -10.3), (9.2, -6.6), (9.4, -2.0), (9.0, 2.2)]
+        + [(9.6, 6.0), (10.2, 9.8), (8.9, 13.4)],
     ],
     32,
     1,
@@ -77,20 +77,17 @@ def paint_front() -> tuple[Array, Array]:
 def paint_back() -> tuple[Array, Array]:
     """Colour and coverage of the hair behind neck and head, in the head's shade."""
     canvas = _Canvas(HAIR_BACK)
+    half = [
+        (-5.6, -9.9),
+        (-8.3, -5.5),
+        (-8.2, 1),
+        (-8.3, 7),
+        (-8.2, 11),
+        (-6.6, 12.9),
+        (-4.6, 13.0),
+    ]
     outline = spline(
-        [
-            (0, -11.6),
-            (-6, -10.2),
-            (-9.0, -5),
-            (-9.6, 2),
-            (-9.6, 8),
-            (-8.6, 12.4),
-            (-5.4, 13.2),
-            (0, 12.0),
-        ]
-        + [(5.4, 13.2), (8.6, 12.4), (9.6, 8), (9.6, 2), (9.0, -5), (6, -10.2)],
-        400,
-        True,
+        [(0, -11.4), *half, (0, 12.0), *[(-x, y) for x, y in reversed(half)]], 400, True
     )
     canvas.mass(outline, 0.14)
     rng = np.random.default_rng(33)
@@ -98,7 +95,7 @@ def paint_back() -> tuple[Array, Array]:
     for _ in range(1100):
         s = rng.uniform(-1, 1)
         top, bottom = rng.uniform(-2, 4), rng.uniform(9.5, 13.4) - 1.0 * (1 - abs(s))
-        x = s * (8.2 + 1.2 * np.sin(np.pi * t)) + 0.25 * np.sin(t * 9 + s * 8)
+        x = s * (7.9 + 0.6 * np.sin(np.pi * t)) + 0.25 * np.sin(t * 9 + s * 8)
         path = np.stack([x, top + (bottom - top) * t], 1)
         tone = 0.1 + 0.22 * abs(s) ** 2 + rng.normal(0, 0.05) + 0.1 * np.sin(s * 40)
         canvas.strand(
@@ -120,7 +117,7 @@ def _guide(curtain: Curtain, s: float) -> Array:
 
 def _mass(canvas: _Canvas, curtain: Curtain) -> None:
     inner, outer = _guide(curtain, 0.05), _guide(curtain, 0.96)
-    end = int(_STEPS * 0.8)
+    end = int(_STEPS * 0.74)
     canvas.mass(np.concatenate([inner[:end], outer[:end][::-1]]), 0.2)
 
 
@@ -136,28 +133,28 @@ def _locks(canvas: _Canvas, curtain: Curtain) -> None:
     locks = [(float(centres[n]), 0.034) for n in order] + extra
     for centre, width in locks:
         # Neighbouring locks wave alike, so that the whole reads as waves and not as noise.
-        phase = 3.2 * centre + rng.normal(0, 0.5)
-        swing = rng.uniform(0.3, 0.55) * (0.4 + 0.6 * float(smoothstep(0.05, 0.25, centre)))
+        phase = 3.0 * centre + curtain.side + rng.normal(0, 0.38)
+        swing = rng.uniform(0.42, 0.68) * (0.4 + 0.6 * float(smoothstep(0.05, 0.25, centre)))
         shine = 0.03 * np.sin(centre * 9 + curtain.seed) + rng.normal(0, 0.025)
-        length = rng.uniform(0.84, 1.0)
+        length = rng.uniform(0.9, 1.0)
         depth = rng.normal(0, 0.06)
         for _ in range(int(2500 * width) + 16):
             across = rng.uniform(-1, 1)
-            spread = 1.05 - 0.8 * t**4
+            spread = 1.1 - 1.0 * t**3
             shares = centre + across * width * spread + rng.normal(0, 0.003)
             path = _along(table, shares)
             turn = t * 15.5 + phase
             wave = smoothstep(0.36, 0.72, t) * swing
             path[:, 0] += wave * np.sin(turn + 0.25 * across)
             path[:, 1] += 0.3 * wave * np.cos(turn)
-            end = max(8, int(_STEPS * length * rng.uniform(0.93, 1.0) * (1 - 0.05 * abs(across))))
+            end = max(8, int(_STEPS * length * rng.uniform(0.9, 1.0) * (1 - 0.06 * across**2)))
             tube = np.sqrt(max(1 - across**2, 0))
             tone = 0.2 + 0.22 * tube + depth + rng.normal(0, 0.05)
             # Where a wave turns to the lamp it shines.
-            facing = 0.16 * smoothstep(0.36, 0.72, t) * np.sin(turn + 0.9)
+            facing = 0.2 * smoothstep(0.36, 0.72, t) * np.sin(turn + 0.9)
             light = _light(path, curtain.side, t, shine) + facing
             tones = np.clip(tone + light * (0.35 + 0.65 * tube), 0.03, 1)
-            canvas.strand(path[:end], tones[:end], rng.uniform(0.02, 0.042))
+            canvas.strand(path[:end], tones[:end], rng.uniform(0.02, 0.036))
     _stray(canvas, table, rng)
 
 
@@ -226,8 +223,12 @@ class _Canvas:
         thick = max(1, round(width * self.sheet.density))
         for n in range(len(places) - 1):
             a, b = places[n].tolist(), places[n + 1].tolist()
-            cv2.line(self.image, a, b, colours[n].tolist(), thick, cv2.LINE_AA, 4)
-        cv2.polylines(self.alpha, [places], False, (255,), thick, cv2.LINE_AA, 4)
+            wide = thick if n < len(places) * 3 // 4 else 1
+            cv2.line(self.image, a, b, colours[n].tolist(), wide, cv2.LINE_AA, 4)
+        # Tips are thinner than what leads to them.
+        tip = len(places) * 3 // 4
+        cv2.polylines(self.alpha, [places[: tip + 1]], False, (255,), thick, cv2.LINE_AA, 4)
+        cv2.polylines(self.alpha, [places[tip:]], False, (255,), 1, cv2.LINE_AA, 4)
 
     def done(self) -> tuple[Array, Array]:
         return self.image.astype(np.float32) / 255, self.alpha.astype(np.float32) / 255

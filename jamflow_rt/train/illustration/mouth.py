@@ -41,14 +41,14 @@ def paint_tongue() -> tuple[Array, Array]:
     """Tongue and lower teeth, as they lie when the jaw is closed."""
     outline = spline(
         [
-            (-1.9, 6.4),
+            (-1.55, 6.35),
             (-1.75, 5.5),
             (-1.1, 4.95),
             (0, 4.8),
             (1.1, 4.95),
             (1.75, 5.5),
-            (1.9, 6.4),
-            (0, 7.4),
+            (1.55, 6.35),
+            (0, 6.9),
         ],
         300,
         True,

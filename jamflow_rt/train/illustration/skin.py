@@ -277,7 +277,7 @@ def _brow(image: Array, texture: Array, sheet: Sheet, side: int) -> Array:
     body = sheet.fill(np.concatenate([top, low[::-1]]), 0.1)
     x, _ = sheet.grid()
     fade = smoothstep(1.1, 2.6, np.abs(x))
-    image = lay(image, (112, 70, 50), (0.2 + 0.34 * fade) * body)
+    image = lay(image, (104, 64, 46), (0.24 + 0.36 * fade) * body)
     rng = np.random.default_rng(11)
     strokes = np.zeros(sheet.shape, np.uint8)
     for _ in range(420):
@@ -364,7 +364,7 @@ def paint_lashes(design: Design, sheet: Sheet, side: int) -> tuple[Array, Array]
     upper = spline(design.texture[eye.upper, :2])[::-1]
     rng = np.random.default_rng(61 + side)
     ink = np.zeros(sheet.shape, np.uint8)
-    for share in np.concatenate([np.linspace(0.1, 1.0, 34), rng.uniform(0.35, 1.0, 18)]):
+    for share in np.concatenate([np.linspace(0.14, 1.0, 32), rng.uniform(0.4, 1.0, 20)]):
         base = upper[int(share * 199)] - [0, 0.02]
         # Lashes fan out from the middle of the lid, outwards most, and curl up at the tips.
         lean = side * (-0.5 + 1.9 * share + rng.normal(0, 0.15))
@@ -373,6 +373,6 @@ def paint_lashes(design: Design, sheet: Sheet, side: int) -> tuple[Array, Array]
         )
         steps = np.linspace(0, 1, 12)[:, None]
         path = base + np.array([lean, -0.4]) * length * steps + [0, -0.5 * length] * steps**2
-        outline = np.round(sheet.pixels(_hair(path, 0.055)) * 16).astype(np.int32)
-        cv2.fillPoly(ink, [outline], (float(rng.uniform(140, 215)),), cv2.LINE_AA, 4)
+        outline = np.round(sheet.pixels(_hair(path, 0.042)) * 16).astype(np.int32)
+        cv2.fillPoly(ink, [outline], (float(rng.uniform(110, 200)),), cv2.LINE_AA, 4)
     return sheet.blank(_LASH), ink.astype(np.float32) / 255
