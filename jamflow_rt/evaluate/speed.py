@@ -56,13 +56,15 @@ class Speed:
 
     def tables(self) -> list[Table]:
         """For people."""
-        cost = Table(title="Cost of one session, per sounding second")
+        cost = Table(title="Cost of one session, per sounding second", min_width=50)
         cost.add_column("stage")
         cost.add_column("seconds", justify="right")
         for stage, seconds in self.cost.items():
             cost.add_row(stage, f"{seconds:.3f}")
         cost.add_row("sum", f"{self.total:.3f}", style="bold")
-        wait = Table(title=f"say() to first speech frame ({len(self.first_frame)} trials)")
+        wait = Table(
+            title=f"say() to first speech frame ({len(self.first_frame)} trials)", min_width=50
+        )
         for name in ("median", "fastest", "slowest"):
             wait.add_column(name, justify="right")
         times = (median(self.first_frame), min(self.first_frame), max(self.first_frame))

@@ -71,9 +71,7 @@ def make_design(canonical: Path) -> Design:
 def _reshape(mesh: Array) -> Array:
     x, y, z = mesh.T.copy()
     # Narrower cheeks and a finer chin; the jaw keeps a round line.
-    narrow = np.interp(
-        y, [-9, -4, 0, 4, 6.5, 8.6, 9.5], [0.92, 0.9, 0.865, 0.79, 0.71, 0.71, 0.75]
-    )
+    narrow = np.interp(y, [-9, -4, 0, 4, 6.5, 8.6, 9.5], [0.92, 0.9, 0.865, 0.79, 0.71, 0.71, 0.75])
     x = x * narrow
     y = y - 0.85 * smoothstep(4.0, 9.4, y)
     near = np.exp(-(((x / 2.1) ** 2) + ((y - 1.0) / 2.2) ** 2))

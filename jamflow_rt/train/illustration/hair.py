@@ -140,14 +140,16 @@ def _locks(canvas: _Canvas, curtain: Curtain) -> None:
         depth = rng.normal(0, 0.06)
         for _ in range(int(2500 * width) + 16):
             across = rng.uniform(-1, 1)
-            spread = 1.1 - 1.0 * t**3
+            spread = 1.1 - 0.8 * t**3
             shares = centre + across * width * spread + rng.normal(0, 0.003)
             path = _along(table, shares)
             turn = t * 15.5 + phase
             wave = smoothstep(0.36, 0.72, t) * swing
             path[:, 0] += wave * np.sin(turn + 0.25 * across)
             path[:, 1] += 0.3 * wave * np.cos(turn)
-            end = max(8, int(_STEPS * length * rng.uniform(0.9, 1.0) * (1 - 0.06 * across**2)))
+            end = max(
+                8, int(_STEPS * length * (1 - 0.24 * rng.random() ** 1.4) * (1 - 0.06 * across**2))
+            )
             tube = np.sqrt(max(1 - across**2, 0))
             tone = 0.2 + 0.22 * tube + depth + rng.normal(0, 0.05)
             # Where a wave turns to the lamp it shines.

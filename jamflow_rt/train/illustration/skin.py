@@ -328,7 +328,9 @@ def _openings(image: Array, texture: Array, sheet: Sheet) -> tuple[Array, Array]
     mouth = sheet.fill(np.concatenate([top, low[::-1]]), 0.012)
     edge = np.interp(x[0], top[:, 0], top[:, 1])[None]
     image = lay(image, (150, 66, 64), mouth)
-    shade = 0.75 * smoothstep(0.3, 0.0, y - edge - 0.02) ** 1.3
+    # The mesh that carries the shade narrows towards the corners; so does the shade.
+    reach = np.clip(1 - np.abs(x / 2.3) ** 2, 0.02, 1)
+    shade = 0.75 * reach * smoothstep(1.0, 0.0, (y - edge - 0.02) / (0.27 * reach)) ** 1.3
     image = lay(
         image,
         (52, 14, 16),
@@ -338,14 +340,16 @@ def _openings(image: Array, texture: Array, sheet: Sheet) -> tuple[Array, Array]
     middle = (top + low) / 2
     top, low = np.minimum(top + [0, 0.05], middle), np.maximum(low - [0, 0.05], middle)
     mouth = sheet.fill(np.concatenate([top, low[::-1]]).astype(np.float32), 0.012)
-    alpha = alpha * (1 - mouth) + mouth * shade * smoothstep(0.42, 0.3, y - edge)
+    alpha = alpha * (1 - mouth) + mouth * shade
     for eye, side in ((EYES[0], -1), (EYES[1], 1)):
         upper, lower = spline(texture[eye.upper, :2]), spline(texture[eye.lower, :2])
         hole = sheet.fill(np.concatenate([upper, lower[::-1]]), 0.012)
         order = np.argsort(upper[:, 0])
         rim = np.interp(x[0], upper[order, 0], upper[order, 1])[None]
         image = lay(image, (40, 20, 22), hole)
-        shade = 0.5 * smoothstep(0.36, 0.0, y - rim)
+        across = (x - upper[:, 0].min()) / np.ptp(upper[:, 0])
+        reach = np.clip(1 - np.abs(2 * across - 1) ** 2, 0.02, 1)
+        shade = 0.5 * reach * smoothstep(1.0, 0.0, (y - rim) / (0.36 * reach))
         alpha = alpha * (1 - hole) + hole * shade
         line = upper[::-1]
         width = np.interp(np.linspace(0, 1, 200), [0, 0.3, 0.75, 1], [0.04, 0.08, 0.12, 0.08])
