@@ -49,10 +49,10 @@ def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
 def test_muon_solves_a_linear_problem() -> None:
     torch.manual_seed(0)
     target, weight = torch.randn(8, 8), torch.nn.Parameter(torch.zeros(8, 8))
-    optimiser = Muon([weight], lr=0.05)
+    optimiser = Muon([weight], lr=0.2)
     x = torch.randn(64, 8)
     for step in range(150):
-        optimiser.param_groups[0]["lr"] = 0.05 * (1 - step / 150)
+        optimiser.param_groups[0]["lr"] = 0.2 * (1 - step / 150)
         loss = (x @ (weight - target).T).square().mean()
         optimiser.zero_grad()
         loss.backward()

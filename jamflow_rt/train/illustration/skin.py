@@ -331,11 +331,9 @@ def _openings(image: Array, texture: Array, sheet: Sheet) -> tuple[Array, Array]
     # The mesh that carries the shade narrows towards the corners; so does the shade.
     reach = np.clip(1 - np.abs(x / 2.3) ** 2, 0.02, 1)
     shade = 0.75 * reach * smoothstep(1.0, 0.0, (y - edge - 0.02) / (0.27 * reach)) ** 1.3
-    image = lay(
-        image,
-        (52, 14, 16),
-        mouth * smoothstep(0.0, 0.1, y - edge) * smoothstep(0.45, 0.36, y - edge),
-    )
+    rim = np.interp(x[0], low[:, 0], low[:, 1])[None]
+    dark = smoothstep(0.0, 0.1, y - edge) * smoothstep(0.45, 0.36, y - edge)
+    image = lay(image, (52, 14, 16), mouth * dark * smoothstep(0.05, 0.14, rim - y))
     # The skin ends a little inside the opening: lips that meet overlap and are shut for good.
     middle = (top + low) / 2
     top, low = np.minimum(top + [0, 0.05], middle), np.maximum(low - [0, 0.05], middle)
