@@ -77,12 +77,12 @@ def _background(design: Design) -> Layer:
 def _hair_back(design: Design) -> Layer:
     image = finish(*hair.paint_back(), _FACTOR)
     grid = Grid(lambda x, y: 0 * x + 3.0, _hair_follow)
-    return grid_layer("hair_back", image, hair.HAIR_BACK, 1.5, grid)
+    return grid_layer("hair_back", image, hair.HAIR_BACK, 0.8, grid)
 
 
 def _body(design: Design) -> Layer:
     image = finish(*body.paint_body(_BODY), _FACTOR)
-    return grid_layer("body", image, _BODY, 1.5, Grid(lambda x, y: 0 * x - 0.5, _body_follow))
+    return grid_layer("body", image, _BODY, 0.9, Grid(lambda x, y: 0 * x - 0.5, _body_follow))
 
 
 _RIGID = Grid(depth=lambda x, y: 0 * x - 3.4, follow=lambda x, y: 0 * x + 1)
@@ -148,7 +148,7 @@ def _lashes(design: Design, name: str) -> Layer:
 
 def _hair_front(design: Design) -> Layer:
     image = finish(*hair.paint_front(), _FACTOR)
-    return grid_layer("hair_front", image, hair.HAIR_FRONT, 1.3, Grid(_hair_depth, _hair_follow))
+    return grid_layer("hair_front", image, hair.HAIR_FRONT, 0.7, Grid(_hair_depth, _hair_follow))
 
 
 def _towards(landmarks: tuple[int, ...], share: float) -> Callable[[float, float], Pull]:

@@ -327,17 +327,21 @@ def _openings(image: Array, texture: Array, sheet: Sheet) -> tuple[Array, Array]
     top, low = spline(texture[UPPER_LIP.inner, :2]), spline(texture[LOWER_LIP.inner, :2])
     mouth = sheet.fill(np.concatenate([top, low[::-1]]), 0.012)
     edge = np.interp(x[0], top[:, 0], top[:, 1])[None]
-    image = lay(image, (150, 66, 64), mouth)
+    image = lay(image, (176, 78, 76), mouth)
     # The mesh that carries the shade narrows towards the corners; so does the shade.
     reach = np.clip(1 - np.abs(x / 2.3) ** 2, 0.02, 1)
     shade = 0.75 * reach * smoothstep(1.0, 0.0, (y - edge - 0.02) / (0.27 * reach)) ** 1.3
     rim = np.interp(x[0], low[:, 0], low[:, 1])[None]
     dark = smoothstep(0.0, 0.1, y - edge) * smoothstep(0.45, 0.36, y - edge)
-    image = lay(image, (52, 14, 16), mouth * dark * smoothstep(0.05, 0.14, rim - y))
-    # The skin ends a little inside the opening: lips that meet overlap and are shut for good.
+    # The skin ends a little inside the opening: lips that meet overlap and are shut for good,
+    # most of all in the corners.
+    inset = np.zeros_like(top)
+    inset[:, 1] = 0.05 + 0.1 * smoothstep(0.45, 0.2, low[:, 1] - top[:, 1])
     middle = (top + low) / 2
-    top, low = np.minimum(top + [0, 0.05], middle), np.maximum(low - [0, 0.05], middle)
-    mouth = sheet.fill(np.concatenate([top, low[::-1]]).astype(np.float32), 0.012)
+    top, low = np.minimum(top + inset, middle), np.maximum(low - inset, middle)
+    wide = low[:, 1] - top[:, 1] > 0.03  # a polygon without area would still leave a line
+    mouth = sheet.fill(np.concatenate([top[wide], low[wide][::-1]]), 0.012)
+    image = lay(image, (52, 14, 16), mouth * dark * smoothstep(0.05, 0.14, rim - y))
     alpha = alpha * (1 - mouth) + mouth * shade
     for eye, side in ((EYES[0], -1), (EYES[1], 1)):
         upper, lower = spline(texture[eye.upper, :2]), spline(texture[eye.lower, :2])
