@@ -19,6 +19,7 @@ from jamflow_rt.beats import BEAT_MEL
 from jamflow_rt.bundle import Bundle
 from jamflow_rt.errors import Failed, InvalidInput
 from jamflow_rt.flow.sampler import Sampler
+from jamflow_rt.model.threads import apart, one_core
 from jamflow_rt.render.mesh import MeshRenderer
 from jamflow_rt.render.portrait import Portrait
 from jamflow_rt.render.portraits import DEFAULT_PORTRAIT, load_portrait
@@ -34,6 +35,7 @@ from jamflow_rt.stream.session import Session
 from jamflow_rt.stream.settings import SessionSettings
 from jamflow_rt.stream.sources import Piece, check_text, text_parts, text_piece
 from jamflow_rt.stream.windows import WindowPlanner
+from jamflow_rt.text.timeline import Timeline
 
 PortraitLike = str | Path | Portrait
 
@@ -59,7 +61,7 @@ class Avatar:
         self._planner = WindowPlanner(bundle.windows)
         self._portraits: dict[str, Portrait] = {}
         # One thread times texts, the others draw.
-        self._text_executor = ThreadPoolExecutor(1, "jamflow-text")
+        self._text_executor = ThreadPoolExecutor(1, "jamflow-text", initializer=one_core)
         self._draw_executor = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "jamflow-draw")
 
     @classmethod
@@ -73,7 +75,8 @@ class Avatar:
         Raises:
             InvalidInput: there is no bundle at `path`.
         """
-        avatar = cls(Bundle.load(path), max_sessions=max_sessions)
+        bundle = apart(lambda: Bundle.load(path))
+        avatar = cls(bundle, max_sessions=max_sessions)
         try:
             avatar.warm_up()
         except BaseException:
@@ -160,14 +163,14 @@ class Avatar:
         self._check_voice(voice)
         painter = self._painter(portrait, size) if pictures else None
         pieces = (
-            text_piece(self.bundle.front.timeline(part, settings.speed), part, "speech-1")
+            text_piece(self._timeline(part, settings.speed), part, "speech-1")
             for part in text_parts(text)
         )
         return frames_of(perform(self._performance(seed), pieces, self.engine), painter)
 
     def warm_up(self) -> None:
         """Do everything once, so that the first answer is as quick as the later ones."""
-        self.bundle.front.timeline("Good morning, how are you?")
+        self._timeline("Good morning, how are you?", 1.0)
         beats = sum(self.bundle.windows.growth)
         silent = np.zeros(BEAT_MEL, np.int32)
         # Twice: the first time pays for what is set up lazily, the second is measured.
@@ -240,6 +243,9 @@ class Avatar:
             raise
         self._manager.enter(session)
         return session
+
+    def _timeline(self, text: str, speed: float) -> Timeline:
+        return self._text_executor.submit(self.bundle.front.timeline, text, speed).result()
 
     def _performance(self, seed: int | None) -> Performance:
         bundle = self.bundle

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from jamflow_rt.avatar import Avatar
 from jamflow_rt.beats import BEAT_MOTION
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.evaluate.speed import STAGES, Speed, bench, measure_cost
@@ -28,16 +27,16 @@ class GreyRenderer:
 def test_a_bench_measures_every_stage_every_window_and_the_wait() -> None:
     # Pictures would be of the default portrait; what is measured here is the measuring.
     stages: list[str] = []
-    with Avatar(toy_bundle()) as avatar:
-        found = bench(
-            avatar,
-            GreyRenderer(),
-            trials=1,
-            evaluations=(1, 2),
-            sentences=("Hi.",),
-            progress=stages.append,
-        )
-        lengths = avatar.bundle.windows
+    bundle = toy_bundle()
+    found = bench(
+        bundle,
+        GreyRenderer(),
+        trials=1,
+        evaluations=(1, 2),
+        sentences=("Hi.",),
+        progress=stages.append,
+    )
+    lengths = bundle.windows
     assert stages == ["cost", "windows", "first frame"]
     assert set(found.cost) == set(STAGES)
     assert min(found.cost.values()) > 0

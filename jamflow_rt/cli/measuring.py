@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from jamflow_rt.cli.terminal import Model, Portrait, loaded, progress, renderer_for, say_so
+from jamflow_rt.cli.terminal import Model, Portrait, progress, renderer_for, say_so
 
 if TYPE_CHECKING:
     from jamflow_rt.evaluate.take import Take
@@ -82,16 +82,17 @@ def bench(
     model: Model = None,
 ) -> None:
     """Measure the speed on this machine: the wait before a speech, and its cost."""
+    from jamflow_rt.bundle import Bundle
     from jamflow_rt.evaluate.speed import bench as measure
+    from jamflow_rt.model.threads import apart
 
-    with loaded(model) as avatar:
-        renderer = renderer_for(avatar.bundle, portrait)
-        found = measure(
-            avatar,
-            renderer,
-            trials=trials,
-            progress=lambda stage: say_so(f"Measuring: {stage} …"),
-        )
+    bundle = apart(lambda: Bundle.load(model))
+    found = measure(
+        bundle,
+        renderer_for(bundle, portrait),
+        trials=trials,
+        progress=lambda stage: say_so(f"Measuring: {stage} …"),
+    )
     for table in found.tables():
         Console().print(table)
 

@@ -21,6 +21,7 @@ from jamflow_rt.bundle import Bundle
 from jamflow_rt.config import SamplingConfig, WindowConfig
 from jamflow_rt.evaluate.synthesis import Stopwatch, Synthesiser
 from jamflow_rt.flow.sampler import Sampler
+from jamflow_rt.model.threads import apart
 from jamflow_rt.render.renderer import Renderer
 from jamflow_rt.serve.encoder import TICKS_PER_PICTURE, VideoEncoder
 from jamflow_rt.serve.resample import Doubler
@@ -82,7 +83,7 @@ class Speed:
 
 
 def bench(
-    avatar: Avatar,
+    bundle: Bundle,
     renderer: Renderer,
     *,
     trials: int = 20,
@@ -90,10 +91,10 @@ def bench(
     sentences: Sequence[str] = SENTENCES,
     progress: Callable[[str], None] = lambda stage: None,
 ) -> Speed:
-    """Measure an avatar on this machine; takes about `trials` seconds and ten more.
+    """Measure a bundle on this machine; takes about `trials` seconds and ten more.
 
     Args:
-        avatar: what to measure; nobody else should be using it.
+        bundle: what to measure.
         renderer: draws for the cost measure.
         trials: how many times the wait is measured.
         evaluations: columns of the window table.
@@ -101,11 +102,13 @@ def bench(
         progress: told what is being measured.
     """
     progress("cost")
-    cost = asyncio.run(measure_cost(avatar.bundle, renderer, sentences))
+    cost = apart(lambda: asyncio.run(measure_cost(bundle, renderer, sentences)))
     progress("windows")
-    windows = measure_windows(avatar.bundle, evaluations)
+    windows = apart(lambda: measure_windows(bundle, evaluations))
     progress("first frame")
-    first = asyncio.run(measure_first_frame(avatar, trials, sentences))
+    with Avatar(bundle) as avatar:
+        avatar.warm_up()
+        first = asyncio.run(measure_first_frame(avatar, trials, sentences))
     return Speed(tuple(first), cost, windows)
 
 

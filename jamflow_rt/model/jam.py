@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from jamflow_rt.config import ModelConfig
 from jamflow_rt.model.audio_dit import AudioDiT
-from jamflow_rt.model.layers import Table, attend
+from jamflow_rt.model.layers import attend
 from jamflow_rt.model.masks import joint_masks, motion_self_mask
 from jamflow_rt.model.motion_dit import MotionDiT
 from jamflow_rt.model.rope import audio_positions, motion_positions, rotation_table
@@ -40,8 +40,8 @@ class Condition(NamedTuple):
 class Geometry(NamedTuple):
     """Everything that depends on the shape of a window only."""
 
-    audio_table: Table
-    motion_table: Table
+    audio_table: Tensor
+    motion_table: Tensor
     motion_rows: Tensor
     """(T_m, T_m + T_a) additive mask, 0 or −inf."""
     audio_rows: Tensor

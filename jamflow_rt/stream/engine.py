@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from jamflow_rt.errors import Failed, JamflowError
 from jamflow_rt.flow.window import Window, WindowResult
+from jamflow_rt.model.threads import several_cores
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -145,6 +146,7 @@ class Engine:
     # What follows runs on the engine's thread.
 
     def _main(self) -> None:
+        several_cores()
         error = Failed("The engine was closed.")
         try:
             while self._collect():
