@@ -118,7 +118,7 @@ class Attention(nn.Module):
 
         # Normalise and rotate before the axes are swapped: strided memory is several times slower.
         def split(y: Tensor) -> Tensor:
-            return y.unflatten(-1, (self.heads, -1))
+            return y.reshape(*y.shape[:2], self.heads, -1)
 
         q = rotate(self.q_norm(split(self.to_q(x))), table)
         k = rotate(self.k_norm(split(self.to_k(x))), table)

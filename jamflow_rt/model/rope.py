@@ -36,5 +36,5 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
         x: (B, T, H, head_size) queries or keys.
         table: from `rotation_table` for these T positions.
     """
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * table[:, None]).flatten(-2).to(x.dtype)
