@@ -17,6 +17,8 @@ FRAMES = 90
 
 def write_corpus(folder: Path) -> None:
     """One shard of equal utterances: 40 frames of silence, two phones, silence."""
+    folder = folder / "heart"
+    folder.mkdir()
     seconds = np.array([40, 20, 20, 10], np.float32) / np.float32(MEL_RATE)
     ids = np.array([0, 56, 58, 0], np.int16)
     mel = np.full((FRAMES, 100), SILENCE, np.float16)
@@ -36,7 +38,7 @@ def write_corpus(folder: Path) -> None:
         f0_offsets=offsets(10),
         mel_offsets=offsets(FRAMES),
     )
-    shard = open_shards(folder)[0]
+    shard = open_shards(folder.parent)[0]
     random = np.random.default_rng(0)
     takes = [take_utterance(shard, i, random) for i in range(UTTERANCES)]
     beats = np.array([beats for _, beats in takes])
@@ -67,7 +69,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> JointData:
 
 def test_takes_keep_little_silence_and_whole_beats(tmp_path: Path) -> None:
     write_corpus(tmp_path)
-    with np.load(tmp_path / "takes0.npz") as takes:
+    with np.load(tmp_path / "heart" / "takes0.npz") as takes:
         assert ((32 <= takes["lead"]) & (takes["lead"] <= 38)).all()
         assert (takes["lead"] + takes["beats"] * BEAT_MEL >= 80).all()
 
@@ -100,7 +102,7 @@ def test_batches_are_whole_beats_and_sound_text_and_mouth_agree(data: JointData)
 
 def test_a_corpus_without_motion_is_refused(tmp_path: Path) -> None:
     write_corpus(tmp_path)
-    (tmp_path / "takes0.npz").unlink()
+    (tmp_path / "heart" / "takes0.npz").unlink()
     write_clips(tmp_path)
     with pytest.raises(InvalidInput, match="train motion"):
         JointData(tmp_path, tmp_path, seed=0)

@@ -34,6 +34,7 @@ def corpus(tmp_path: Path) -> Path:
     folder = tmp_path / "corpus"
     folder.mkdir()
     generator = np.random.default_rng(0)
+    (folder / "heart").mkdir()
     for shard in range(2):
         rows = [generator.integers(40, 60, generator.integers(5, 20)) for _ in range(100)]
         rows = [np.concatenate([[0], row, [0]]) for row in rows]
@@ -41,7 +42,7 @@ def corpus(tmp_path: Path) -> Path:
         frames = np.where(ids == 0, 20, (ids - 38) * generator.choice([0.5, 1.5], len(ids)))
         offsets = np.cumsum([0, *map(len, rows)])
         seconds = (frames / MEL_RATE).astype(np.float32)
-        np.savez(folder / f"shard{shard}.npz", ids=ids, frames=seconds, offsets=offsets)
+        np.savez(folder / "heart" / f"shard{shard}.npz", ids=ids, frames=seconds, offsets=offsets)
     return folder
 
 
@@ -126,11 +127,12 @@ def test_a_checkpoint_of_another_size_is_refused(corpus: Path, tmp_path: Path) -
 
 
 def test_bad_corpora(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="no shard"):
+    with pytest.raises(InvalidInput, match="no corpus"):
         load_durations(tmp_path)
     with pytest.raises(InvalidInput, match="200 utterances"):
         train_durations(corpus, tmp_path / "d", tmp_path, DurationTraining(), NETWORK, quiet)
-    np.savez(tmp_path / "shard0.npz", ids=np.zeros(3))
+    (tmp_path / "heart").mkdir()
+    np.savez(tmp_path / "heart" / "shard0.npz", ids=np.zeros(3))
     with pytest.raises(InvalidInput, match="lacks frames, offsets"):
         load_durations(tmp_path)
 

@@ -16,8 +16,6 @@ from jamflow_rt.errors import InvalidInput, NotSupported
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "portraits"
 
-TEACHER_VOICE = "heart"
-
 # Heavy imports (torch, the models) stand inside the commands: --help answers at once.
 
 
@@ -79,13 +77,27 @@ def train(
     count: Annotated[
         int, typer.Option("--count", min=1, help="Stage corpus: how many sentences.")
     ] = 12_000,
+    voice: Annotated[
+        str, typer.Option("--voice", help="Stage corpus: which voice says them.")
+    ] = "heart",
+    kokoro_voices: Annotated[
+        Path | None,
+        typer.Option("--kokoro-voices", help="Stage corpus: `voices` of npm's kokoro-js 1.2.1."),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="Stage corpus: shards at the same time.")
+    ] = 2,
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, help="Other than the recipe's number of steps.")
     ] = None,
 ) -> None:
     """Train one stage; it resumes where it stopped. Order: corpus, motion, then any."""
     try:
-        _STAGES[stage](_Job(work, prepared, output, sentences, count, steps))
+        job = _Job(work, prepared, output, steps)
+        if stage is Stage.corpus:
+            _corpus(job, sentences, count, voice, kokoro_voices, processes)
+        else:
+            _STAGES[stage](job)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("jamflow_rt"):
             raise
@@ -99,8 +111,6 @@ class _Job:
     work: Path
     prepared: Path
     output: Path
-    sentences: Path | None
-    count: int
     steps: int | None
 
     @property
@@ -112,13 +122,23 @@ class _Job:
         return {} if self.steps is None else {"steps": self.steps}
 
 
-def _corpus(job: _Job) -> None:
+def _corpus(
+    job: _Job,
+    sentences: Path | None,
+    count: int,
+    voice: str,
+    kokoro_voices: Path | None,
+    processes: int,
+) -> None:
     from jamflow_rt.train.corpus import build_corpus
 
-    if job.sentences is None:
+    if sentences is None:
         raise InvalidInput("The corpus is made of sentences: give --sentences FILE, one a line.")
-    hours = build_corpus(job.sentences, job.corpus, job.count)
-    say_so(f"{job.corpus}: {hours:.2f} h of sound written")
+    with counter() as progress:
+        hours = build_corpus(
+            sentences, job.corpus, count, voice, kokoro_voices, processes, progress
+        )
+    say_so(f"{job.corpus / voice}: {hours:.2f} h of sound written")
 
 
 def _motion(job: _Job) -> None:
@@ -157,13 +177,15 @@ def _joint(job: _Job) -> None:
     from jamflow_rt.bundle import BundleSettings
     from jamflow_rt.codec.motion import MotionSpace
     from jamflow_rt.train.joint import JointRecipe, train_joint
+    from jamflow_rt.train.sound_data import shard_paths
 
     # With these two beside the weights of all stages the folder is a bundle.
     job.output.mkdir(parents=True, exist_ok=True)
     MotionSpace.load(job.prepared / "motion.safetensors").save(job.output / "motion.safetensors")
     settings = job.output / "bundle.json"
     if not settings.exists():
-        made = BundleSettings(name=job.output.name, voices=(TEACHER_VOICE,))
+        voices = dict.fromkeys(path.parent.name for path in shard_paths(job.corpus))
+        made = BundleSettings(name=job.output.name, voices=tuple(voices))
         settings.write_text(made.model_dump_json(indent=2) + "\n", "utf-8")
     train_joint(
         job.corpus,
@@ -175,7 +197,6 @@ def _joint(job: _Job) -> None:
 
 
 _STAGES: dict[Stage, Callable[[_Job], None]] = {
-    Stage.corpus: _corpus,
     Stage.motion: _motion,
     Stage.vocoder: _vocoder,
     Stage.durations: _durations,

@@ -18,6 +18,7 @@ from jamflow_rt.beats import MEL_RATE
 from jamflow_rt.config import StrictModel
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.text.durations import DurationConfig, DurationPredictor, duration_loss
+from jamflow_rt.train.sound_data import shard_paths
 
 
 class DurationTraining(StrictModel):
@@ -57,16 +58,13 @@ class DurationReport(NamedTuple):
 
 
 def load_durations(corpus: Path) -> list[TimedPhonemes]:
-    """Every utterance of a corpus (`shardK.npz` with `ids`, `frames` in seconds, `offsets`).
+    """Every utterance of a corpus.
 
     Raises:
         InvalidInput: there are no shards, or one lacks these arrays.
     """
-    shards = sorted(corpus.glob("shard*.npz"), key=lambda path: int(path.stem[5:]))
-    if not shards:
-        raise InvalidInput(f"{corpus} holds no shard*.npz; make the corpus first.")
     utterances = []
-    for path in shards:
+    for path in shard_paths(corpus):
         with np.load(path) as shard:
             missing = {"ids", "frames", "offsets"} - set(shard.files)
             if missing:

@@ -56,11 +56,12 @@ class JointData:
         self.space = MotionSpace.load(prepared / "motion.safetensors")
         self._shards = open_shards(corpus)
         self._takes = []
-        for number in range(len(self._shards)):
-            path = corpus / f"takes{number}.npz"
-            if not path.exists():
-                raise InvalidInput(f"{path.name} is missing; run `jamflow-rt train motion` first.")
-            with np.load(path) as file:
+        for shard in self._shards:
+            if not shard.takes.exists():
+                raise InvalidInput(
+                    f"{shard.takes} is missing; run `jamflow-rt train motion` first."
+                )
+            with np.load(shard.takes) as file:
                 self._takes.append({name: file[name] for name in file.files})
                 beats = file["beats"]
                 self._takes[-1]["starts"] = np.cumsum([0, *beats[:-1]]) * BEAT_MOTION

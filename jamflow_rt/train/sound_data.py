@@ -14,6 +14,9 @@ from jamflow_rt.errors import InvalidInput
 class Shard(NamedTuple):
     """One shard's arrays; offsets cut them into utterances."""
 
+    voice: str
+    takes: Path
+    """Where the `motion` stage puts the mouths of this shard."""
     sound: NDArray[np.int16]
     mel: NDArray[np.float16]
     ids: NDArray[np.int16]
@@ -43,18 +46,32 @@ class Shard(NamedTuple):
         return self.f0[self.f0_offsets[index] : self.f0_offsets[index + 1]]
 
 
-def open_shards(folder: Path) -> list[Shard]:
+def shard_paths(corpus: Path) -> list[Path]:
+    """`VOICE/shardK.npz` of every voice, in order.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    found = sorted(corpus.glob("*/shard*.npz"), key=lambda p: (p.parent.name, int(p.stem[5:])))
+    if not found:
+        raise InvalidInput(f"{corpus} holds no corpus; run `jamflow-rt train corpus` first.")
+    return found
+
+
+def open_shards(corpus: Path) -> list[Shard]:
     """All shards of a corpus folder, in order.
 
     Raises:
         InvalidInput: the folder holds none.
     """
     shards = []
-    for path in sorted(folder.glob("shard*.npz"), key=lambda p: int(p.stem[5:])):
+    for path in shard_paths(corpus):
         with np.load(path) as file:
             arrays: dict[str, Any] = dict(file)
         shards.append(
             Shard(
+                path.parent.name,
+                path.with_name(f"takes{path.stem[5:]}.npz"),
                 np.load(path.with_suffix(".wav.npy"), mmap_mode="r"),
                 np.load(path.with_suffix(".mel.npy"), mmap_mode="r"),
                 arrays["ids"],
@@ -65,6 +82,4 @@ def open_shards(folder: Path) -> list[Shard]:
                 arrays["mel_offsets"],
             )
         )
-    if not shards:
-        raise InvalidInput(f"{folder} holds no corpus; run `jamflow-rt train corpus` first.")
     return shards

@@ -92,7 +92,7 @@ def train_and_apply(
             for index in range(shard.utterances)
         ]
         np.savez(
-            corpus / f"takes{number}.npz",
+            shard.takes,
             lead=np.array([t.lead for t in takes]),
             beats=np.array([t.beats for t in takes]),
             mouth=np.concatenate([t.mouth for t in takes]).astype(np.float16),

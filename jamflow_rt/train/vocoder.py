@@ -20,7 +20,6 @@ from jamflow_rt.beats import HOP, SAMPLE_RATE
 from jamflow_rt.codec.mel import log_mel
 from jamflow_rt.codec.source import noise_table, pulse_train
 from jamflow_rt.codec.vocoder import F0_MIN, HarmonicVocoder
-from jamflow_rt.train.corpus import F0_SAMPLES
 from jamflow_rt.train.discriminators import (
     Discriminators,
     discriminator_loss,
@@ -28,6 +27,7 @@ from jamflow_rt.train.discriminators import (
 )
 from jamflow_rt.train.loop import Loop
 from jamflow_rt.train.sound_data import Shard, open_shards
+from jamflow_rt.train.teachers import F0_SAMPLES
 
 VOICED_ABOVE = 40.0
 FRAMES = 56
