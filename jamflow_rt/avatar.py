@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from jamflow_rt.beats import BEAT_MEL
+from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION
 from jamflow_rt.bundle import Bundle
-from jamflow_rt.errors import Failed, InvalidInput
+from jamflow_rt.config import Voice
+from jamflow_rt.errors import Failed
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.model.threads import apart, one_core
 from jamflow_rt.render.mesh import MeshRenderer
@@ -27,7 +28,7 @@ from jamflow_rt.stream.clock import MediaClock
 from jamflow_rt.stream.engine import Engine
 from jamflow_rt.stream.manager import SessionManager
 from jamflow_rt.stream.media import Frame
-from jamflow_rt.stream.offline import frames_of, perform
+from jamflow_rt.stream.offline import LEAD_BEATS, TRAIL_BEATS, frames_of, perform
 from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.playout import Painter, Playout
 from jamflow_rt.stream.score import Cell
@@ -160,24 +161,39 @@ class Avatar:
         self._check_alive()
         settings = settings or SessionSettings()
         check_text(text, settings.max_text)
-        self._check_voice(voice)
+        speaker = self.bundle.voice(voice)
         painter = self._painter(portrait, size) if pictures else None
         pieces = (
-            text_piece(self._timeline(part, settings.speed), part, "speech-1")
+            text_piece(self._timeline(part, settings.speed, speaker), part, "speech-1")
             for part in text_parts(text)
         )
-        return frames_of(perform(self._performance(seed), pieces, self.engine), painter)
+        performance = self._performance(seed, speaker)
+        return frames_of(perform(performance, pieces, self.engine), painter)
+
+    def frame_count(
+        self, text: str, voice: str | None = None, *, settings: SessionSettings | None = None
+    ) -> int:
+        """How many frames `render_speech` will give.
+
+        Raises:
+            InvalidInput: as `render_speech`.
+        """
+        speed = (settings or SessionSettings()).speed
+        speaker = self.bundle.voice(voice)
+        beats = sum(self._timeline(part, speed, speaker).beats for part in text_parts(text))
+        return (LEAD_BEATS + beats + TRAIL_BEATS) * BEAT_MOTION
 
     def warm_up(self) -> None:
         """Do everything once, so that the first answer is as quick as the later ones."""
-        self._timeline("Good morning, how are you?", 1.0)
+        voice = self.bundle.voice()
+        self._timeline("Good morning, how are you?", 1.0, voice)
         beats = sum(self.bundle.windows.growth)
         silent = np.zeros(BEAT_MEL, np.int32)
         # Twice: the first time pays for what is set up lazily, the second is measured.
         for _ in range(2):
             self.engine.forget_estimates()
             piece = Piece([Cell(silent) for _ in range(beats)])
-            for _shot in perform(self._performance(0), [piece], self.engine):
+            for _shot in perform(self._performance(0, voice), [piece], self.engine):
                 pass
 
     async def aclose(self) -> None:
@@ -215,7 +231,7 @@ class Avatar:
 
     async def _open(self, options: _Options) -> Session:
         self._check_alive()
-        self._check_voice(options.voice)
+        voice = self.bundle.voice(options.voice)
         session_id = self._manager.admit()
         session: Session | None = None
         try:
@@ -227,9 +243,10 @@ class Avatar:
             session = Session(
                 session_id,
                 engine=self.engine,
-                performance=self._performance(options.seed),
+                performance=self._performance(options.seed, voice),
                 playout=Playout(clock, painter, space.decode(space.rest[None])[0]),
                 front=self.bundle.front,
+                voice=voice,
                 executor=self._text_executor,
                 settings=options.settings or SessionSettings(),
                 look_ahead=self.bundle.windows.look_ahead,
@@ -244,14 +261,15 @@ class Avatar:
         self._manager.enter(session)
         return session
 
-    def _timeline(self, text: str, speed: float) -> Timeline:
-        return self._text_executor.submit(self.bundle.front.timeline, text, speed).result()
+    def _timeline(self, text: str, speed: float, voice: Voice) -> Timeline:
+        front = self.bundle.front
+        return self._text_executor.submit(front.timeline, text, speed, voice).result()
 
-    def _performance(self, seed: int | None) -> Performance:
+    def _performance(self, seed: int | None, voice: Voice) -> Performance:
         bundle = self.bundle
         if seed is None:
             seed = secrets.randbits(32)
-        return Performance(bundle.motion, bundle.vocoder, self._planner, seed)
+        return Performance(bundle.motion, bundle.vocoder, self._planner, seed, voice.number)
 
     def _painter(self, portrait: PortraitLike | None, size: int) -> Painter:
         renderer = MeshRenderer(self._portrait(portrait), self.bundle.motion.neutral, size)
@@ -267,12 +285,6 @@ class Avatar:
             named = isinstance(portrait, str | None) and not folder.is_dir()
             self._portraits[key] = load_portrait(key) if named else Portrait.load(folder)
         return self._portraits[key]
-
-    def _check_voice(self, voice: str | None) -> None:
-        voices = self.bundle.voices
-        if voice is not None and voice not in voices:
-            known = ", ".join(voices) or "none"
-            raise InvalidInput(f"There is no voice named {voice!r}. Voices here: {known}.")
 
     def _check_alive(self) -> None:
         if not self.alive:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.codec.vocoder import HarmonicVocoder, Vocoder
-from jamflow_rt.config import SamplingConfig, StrictModel, WindowConfig
+from jamflow_rt.config import SamplingConfig, StrictModel, Voice, WindowConfig
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.model.checkpoint import load_checkpoint, save_checkpoint
 from jamflow_rt.model.jam import JamFlow
@@ -31,7 +31,7 @@ class BundleSettings(StrictModel):
     """`bundle.json`: how the weights beside it are to be used."""
 
     name: str
-    voices: tuple[str, ...]
+    voices: tuple[Voice, ...] = Field(min_length=1)
     sampling: SamplingConfig = SamplingConfig()
     windows: WindowConfig = WindowConfig()
 
@@ -48,8 +48,21 @@ class Bundle:
 
     @property
     def voices(self) -> tuple[str, ...]:
-        """Names of the voices this bundle speaks with."""
-        return self.settings.voices
+        """Names of the voices this bundle speaks with, the usual one first."""
+        return tuple(voice.name for voice in self.settings.voices)
+
+    def voice(self, name: str | None = None) -> Voice:
+        """The voice of that name; the usual one when None.
+
+        Raises:
+            InvalidInput: there is no such voice.
+        """
+        for voice in self.settings.voices:
+            if name is None or voice.name == name:
+                return voice
+        raise InvalidInput(
+            f"There is no voice named {name!r}. Voices here: {', '.join(self.voices)}."
+        )
 
     @property
     def sampling(self) -> SamplingConfig:
@@ -69,14 +82,12 @@ class Bundle:
             InvalidInput: the folder is no bundle, or a file in it is missing or damaged.
         """
         folder = EMBEDDED if path is None else Path(path)
+        settings = read_settings(folder)
         try:
-            settings = BundleSettings.model_validate_json(
-                (folder / "bundle.json").read_text("utf-8")
-            )
             vocoder = HarmonicVocoder.load(folder / "vocoder.safetensors")
             motion = MotionSpace.load(folder / "motion.safetensors")
             predictor = DurationPredictor.load(folder / "durations.safetensors")
-        except (OSError, SafetensorError, ValidationError, KeyError, RuntimeError) as error:
+        except (OSError, SafetensorError, KeyError, RuntimeError) as error:
             raise InvalidInput(f"{folder} is no bundle, or a damaged one: {error}") from error
         model = load_checkpoint(folder / "model.safetensors")
         if model.config.motion_size != motion.size:
@@ -84,7 +95,26 @@ class Bundle:
                 f"{folder}: the model moves {model.config.motion_size} numbers, "
                 f"the motion space has {motion.size}; they do not belong together."
             )
+        most = max(voice.number for voice in settings.voices)
+        if most > min(model.config.voices, predictor.config.voices):
+            raise InvalidInput(
+                f"{folder}: bundle.json names voice number {most}; the model's table has "
+                f"{model.config.voices}, that of durations {predictor.config.voices}."
+            )
         return cls(settings, model, vocoder, motion, TextFront(Phonemizer(), predictor))
+
+
+def read_settings(path: str | Path | None = None) -> BundleSettings:
+    """`bundle.json` of a bundle folder, or of the embedded default.
+
+    Raises:
+        InvalidInput: it is missing or wrong.
+    """
+    folder = EMBEDDED if path is None else Path(path)
+    try:
+        return BundleSettings.model_validate_json((folder / "bundle.json").read_text("utf-8"))
+    except (OSError, ValidationError) as error:
+        raise InvalidInput(f"{folder} is no bundle, or a damaged one: {error}") from error
 
 
 def save_bundle(

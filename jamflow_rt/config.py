@@ -57,6 +57,8 @@ class ModelConfig(StrictModel):
     text: TextConfig
     groups: tuple[MotionGroup, ...]
     """Generated motion, in the order of the motion vector."""
+    voices: int = 0
+    """Rows of the table of voices; without one, the model has one voice or takes the prefix's."""
     given: int = 0
     """Numbers a frame that are always given and never generated (the paper's `e_rest`)."""
     mels: int = N_MELS
@@ -85,7 +87,7 @@ class ModelConfig(StrictModel):
         return self.window_seconds * MOTION_RATE
 
     @classmethod
-    def default(cls, motion: tuple[MotionGroup, ...]) -> ModelConfig:
+    def default(cls, motion: tuple[MotionGroup, ...], voices: int = 0) -> ModelConfig:
         """The small configuration that ships in the package and runs on a CPU."""
         return cls(
             depth=8,
@@ -94,6 +96,7 @@ class ModelConfig(StrictModel):
             motion=StreamConfig(width=128, conv_kernel=7),
             text=TextConfig(kind="phonemes", vocab=178, width=128, layers=3),
             groups=motion,
+            voices=voices,
             qk_norm=True,
             shared_modulation=True,
             mask_channels=True,
@@ -111,6 +114,16 @@ class ModelConfig(StrictModel):
             groups=(MotionGroup(name="mouth", size=12),),
             given=51,
         )
+
+
+class Voice(StrictModel):
+    """A voice that a model speaks with."""
+
+    name: str
+    number: int = Field(default=0, ge=0)
+    """Its row in the tables of the model and the duration predictor; 0 where they have none."""
+    british: bool = False
+    """Words are read as in Britain."""
 
 
 class SamplingConfig(StrictModel):

@@ -13,7 +13,7 @@ from jamflow_rt.beats import BEAT_MEL, HOP, N_MELS
 from jamflow_rt.codec.face import N_LANDMARKS
 from jamflow_rt.codec.mel import SILENCE
 from jamflow_rt.codec.motion import POSE_SIZE, MotionSpace
-from jamflow_rt.config import WindowConfig
+from jamflow_rt.config import Voice, WindowConfig
 from jamflow_rt.errors import Failed, InvalidInput
 from jamflow_rt.flow.window import Window, WindowResult
 from jamflow_rt.stream.clock import MediaClock
@@ -24,7 +24,7 @@ from jamflow_rt.stream.playout import Playout
 from jamflow_rt.stream.session import Session
 from jamflow_rt.stream.settings import SessionSettings
 from jamflow_rt.stream.windows import WindowPlanner
-from jamflow_rt.text.front import TextFront
+from jamflow_rt.text.front import ANY_VOICE, TextFront
 from jamflow_rt.text.timeline import PhonemeSpan, Timeline, WordSpan
 
 T = TypeVar("T")
@@ -172,7 +172,7 @@ class InlineExecutor(Executor):
 class FakeFront:
     """Every letter is a phoneme of 5 mel frames; 2 silent frames before, 5 at least after."""
 
-    def timeline(self, text: str, speed: float = 1.0) -> Timeline:
+    def timeline(self, text: str, speed: float = 1.0, voice: Voice = ANY_VOICE) -> Timeline:
         if "broken" in text:
             raise InvalidInput("This text is broken.")
         spans, words, at = [PhonemeSpan(" ", 0, 2)], [], 2
@@ -235,6 +235,7 @@ class Stage:
             performance=self.performance,
             playout=self.playout,
             front=cast(TextFront, FakeFront()),
+            voice=ANY_VOICE,
             executor=InlineExecutor(),
             settings=settings or SessionSettings(),
             look_ahead=WINDOWS.look_ahead,

@@ -1,10 +1,12 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from jamflow_rt.bundle import EMBEDDED, Bundle
+from jamflow_rt.bundle import EMBEDDED, Bundle, BundleSettings
+from jamflow_rt.config import Voice
 from jamflow_rt.errors import InvalidInput
-from tests.toy import save_toy_bundle
+from tests.toy import save_toy_bundle, toy_bundle
 
 
 def test_a_folder_holds_everything_a_session_needs(tmp_path: Path) -> None:
@@ -24,6 +26,26 @@ def test_a_damaged_bundle_names_the_folder(tmp_path: Path, name: str) -> None:
     save_toy_bundle(tmp_path)
     (tmp_path / name).write_bytes(b"damaged")
     with pytest.raises(InvalidInput, match=tmp_path.name):
+        Bundle.load(tmp_path)
+
+
+def test_voices_are_found_by_name() -> None:
+    settings = BundleSettings(
+        name="two", voices=(Voice(name="ann"), Voice(name="bob", number=1, british=True))
+    )
+    bundle = dataclasses.replace(toy_bundle(), settings=settings)
+    assert bundle.voices == ("ann", "bob")
+    assert bundle.voice().name == "ann"
+    assert bundle.voice("bob").british
+    with pytest.raises(InvalidInput, match="'eve'.*ann, bob"):
+        bundle.voice("eve")
+
+
+def test_voices_beyond_the_tables_are_refused(tmp_path: Path) -> None:
+    save_toy_bundle(tmp_path)
+    settings = BundleSettings(name="toy", voices=(Voice(name="ann", number=1),))
+    (tmp_path / "bundle.json").write_text(settings.model_dump_json())
+    with pytest.raises(InvalidInput, match="voice number 1"):
         Bundle.load(tmp_path)
 
 

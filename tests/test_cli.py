@@ -43,8 +43,14 @@ def cli() -> Cli:
 def test_help_names_every_command(cli: Cli) -> None:
     result = cli("--help")
     assert result.exit_code == 0
-    for command in ("say", "serve", "prepare", "train", "evaluate", "bench"):
+    for command in ("say", "voices", "serve", "prepare", "train", "evaluate", "bench"):
         assert command in result.stdout
+
+
+def test_voices_are_listed(cli: Cli, bundle: Path) -> None:
+    result = cli("voices", "--model", bundle)
+    assert result.exit_code == 0
+    assert result.stdout == "toy\tAmerican English\n"
 
 
 def test_say_writes_an_mp4(cli: Cli, bundle: Path, tmp_path: Path) -> None:
@@ -226,7 +232,12 @@ def test_evaluate_reports_on_what_the_model_says(cli: Cli, bundle: Path, tmp_pat
     assert found["word_error_rate"] == pytest.approx(3 / 5)
     assert found["lips"]["bilabials"] == 3
     assert found["clicks"]["edges"] >= 4
-    assert found["settings"] == {"sentences": "s.txt", "windows": True, "evaluations": 1}
+    assert found["settings"] == {
+        "sentences": "s.txt",
+        "windows": True,
+        "voice": "toy",
+        "evaluations": 1,
+    }
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["0000.wav", "0001.wav"]
 
 

@@ -90,6 +90,18 @@ def test_any_ids_have_bounded_lengths(ids: list[int]) -> None:
     assert all(0 <= f <= 4 * 181 for f in frames)
 
 
+def test_voices_have_their_own_lengths() -> None:
+    torch.manual_seed(0)
+    predictor = DurationPredictor(DurationConfig(voices=2))
+    with torch.no_grad():
+        for parameter in predictor.parameters():
+            parameter.normal_(std=0.5)
+    lengths = [predictor.frames([0, 50, 60, 70, 0], voice=voice) for voice in range(3)]
+    assert len({tuple(row) for row in lengths}) == 3
+    with pytest.raises(InvalidInput, match="0 to 2, not 3"):
+        predictor.frames([0, 50, 0], voice=3)
+
+
 def test_files_keep_weights_and_config(tmp_path: Path) -> None:
     predictor = small()
     path = tmp_path / "durations.safetensors"

@@ -7,7 +7,7 @@ from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, HOP, MEL_RATE
 from jamflow_rt.codec.mel import SILENCE
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.train.joint_data import JointData, ids_on_frames
-from jamflow_rt.train.sound_data import open_shards
+from jamflow_rt.train.sound_data import corpus_voices, open_shards
 from jamflow_rt.train.teacher_motion import HELD_OUT_CLIPS, take_utterance
 from tests.toy import toy_space
 
@@ -15,14 +15,14 @@ UTTERANCES = 210
 FRAMES = 90
 
 
-def write_corpus(folder: Path) -> None:
+def write_corpus(folder: Path, voice: str = "heart", level: float = 1.0) -> None:
     """One shard of equal utterances: 40 frames of silence, two phones, silence."""
-    folder = folder / "heart"
+    folder = folder / voice
     folder.mkdir()
     seconds = np.array([40, 20, 20, 10], np.float32) / np.float32(MEL_RATE)
     ids = np.array([0, 56, 58, 0], np.int16)
     mel = np.full((FRAMES, 100), SILENCE, np.float16)
-    mel[40:80] = 1.0
+    mel[40:80] = level
 
     def offsets(length: int) -> np.ndarray:
         return np.arange(UTTERANCES + 1, dtype=np.int64) * length
@@ -38,7 +38,7 @@ def write_corpus(folder: Path) -> None:
         f0_offsets=offsets(10),
         mel_offsets=offsets(FRAMES),
     )
-    shard = open_shards(folder.parent)[0]
+    shard = next(s for s in open_shards(folder.parent) if s.voice == voice)
     random = np.random.default_rng(0)
     takes = [take_utterance(shard, i, random) for i in range(UTTERANCES)]
     beats = np.array([beats for _, beats in takes])
@@ -98,6 +98,34 @@ def test_batches_are_whole_beats_and_sound_text_and_mouth_agree(data: JointData)
         assert not batch.mel_masked[~from_teacher].any()
         assert (batch.motion[..., 12:] == -0.5).all()
     assert len(lengths) > 2
+
+
+def test_every_crop_has_one_voice_and_mostly_tells_it(tmp_path: Path) -> None:
+    levels = {"heart": 1.0, "emma": 2.0}
+    for voice, level in levels.items():
+        write_corpus(tmp_path, voice, level)
+    write_clips(tmp_path)
+    data = JointData(tmp_path, tmp_path, seed=0)
+    assert [(v.name, v.number, v.british) for v in data.voices] == [
+        ("heart", 1, False),
+        ("emma", 2, True),
+    ]
+    told = {0: 0, 1: 0, 2: 0}
+    for _ in range(20):
+        batch = data.batch(tokens=1500)
+        for mel, motion, voice in zip(batch.mel, batch.motion, batch.voice, strict=True):
+            heard = {level for level in levels.values() if (mel[:, 0] == level).any()}
+            assert len(heard) <= 1
+            if heard and motion[0, 0] != -0.5:
+                assert int(voice) in (0, int(heard.pop()))
+                told[int(voice)] += 1
+    assert min(told.values()) > 0 and told[0] < told[1] and told[0] < told[2]
+
+
+def test_a_corpus_of_strangers_is_refused(tmp_path: Path) -> None:
+    write_corpus(tmp_path, "nobody")
+    with pytest.raises(InvalidInput, match="nobody"):
+        corpus_voices(tmp_path)
 
 
 def test_a_corpus_without_motion_is_refused(tmp_path: Path) -> None:

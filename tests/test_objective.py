@@ -21,6 +21,7 @@ def batch_of(tasks: list[str], seed: int = 0) -> Batch:
         mel_masked=torch.from_numpy(np.stack([p.mel for p in patterns])),
         motion_masked=torch.from_numpy(np.stack([p.motion for p in patterns])),
         text_dropped=torch.tensor([p.text_dropped for p in patterns]),
+        voice=torch.zeros(count, dtype=torch.long),
     )
 
 

@@ -64,7 +64,7 @@ TEXTS = [
 def test_phonemes_are_those_of_the_reader_for_the_whole_text(text: str) -> None:
     script = PHONEMIZER(text)
     reader = Hibari.__new__(Hibari)  # without its voice
-    reader._g2p = PHONEMIZER._g2p
+    reader._g2p = PHONEMIZER._readers[False]
     assert script.phonemes == SILENCE.join(reader.phonemize(text))
     check(script)
 
@@ -96,6 +96,13 @@ def test_words_have_their_reading(text: str, word: str, sound: str) -> None:
     script = PHONEMIZER(text)
     check(script)
     assert spoken(script)[word] == sound
+
+
+def test_words_are_read_as_in_america_or_in_britain(phonemizer: Phonemizer) -> None:
+    american = phonemizer("I can't park the car.").phonemes
+    british = phonemizer("I can't park the car.", british=True).phonemes
+    assert "kˈæn" in american and "kˈɑːn" in british
+    assert "ɹ" in american[-5:] and "ɹ" not in british[-5:]
 
 
 def test_readings_depend_on_context(phonemizer: Phonemizer) -> None:

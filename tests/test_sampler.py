@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION
-from jamflow_rt.config import SamplingConfig
+from jamflow_rt.config import ModelConfig, SamplingConfig
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.flow.noise import window_noise
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.flow.window import Window
+from jamflow_rt.model.jam import JamFlow
 from tests.toy import toy_model
 
 MODEL = toy_model()
@@ -49,6 +50,25 @@ def test_what_lies_under_the_mask_cannot_matter() -> None:
     hidden[given.mel_masked] = 9.0
     a, b = sampler.sample(given), sampler.sample(dataclasses.replace(given, mel=hidden))
     assert np.array_equal(a.mel, b.mel) and np.array_equal(a.motion, b.motion)
+
+
+def test_the_table_of_voices_changes_the_sound() -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(**{**MODEL.config.model_dump(), "voices": 2})
+    model = JamFlow(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.2)
+    sampler = Sampler(model, SamplingConfig(evaluations=1, guidance=1.0))
+    alone = [sampler.sample(dataclasses.replace(window(), voice=n)).mel for n in range(3)]
+    assert not np.array_equal(alone[0], alone[1])
+    assert not np.array_equal(alone[1], alone[2])
+    runs = [sampler.start(dataclasses.replace(window(), voice=n)) for n in range(3)]
+    sampler.advance(runs)
+    for run, mel in zip(runs, alone, strict=True):
+        np.testing.assert_allclose(run.result().mel, mel, atol=1e-4)
+    with pytest.raises(InvalidInput, match="voice 3; the model's table has 2"):
+        sampler.start(dataclasses.replace(window(), voice=3))
 
 
 def test_a_given_group_stays_while_the_others_are_made() -> None:

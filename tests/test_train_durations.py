@@ -60,11 +60,12 @@ def test_a_corpus_is_read_in_order(corpus: Path) -> None:
 
 def test_batches_are_padded() -> None:
     one = TimedPhonemes(np.array([0, 5, 0]), np.array([1, 2, 3], np.float32))
-    two = TimedPhonemes(np.array([0, 0]), np.array([4, 5], np.float32))
-    ids, frames, lengths = collate([one, two])
+    two = TimedPhonemes(np.array([0, 0]), np.array([4, 5], np.float32), 2)
+    ids, frames, lengths, voices = collate([one, two])
     assert ids.tolist() == [[0, 5, 0], [0, 0, 0]]
     assert frames.tolist() == [[1, 2, 3], [4, 5, 0]]
     assert lengths.tolist() == [3, 2]
+    assert voices.tolist() == [0, 2]
 
 
 def test_it_learns_the_mean_and_writes_everything(corpus: Path, tmp_path: Path) -> None:
@@ -139,7 +140,9 @@ def test_bad_corpora(corpus: Path, tmp_path: Path) -> None:
 
 def test_evaluation_knows_a_perfect_predictor(corpus: Path) -> None:
     class Perfect(DurationPredictor):
-        def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        def forward(
+            self, ids: torch.Tensor, lengths: torch.Tensor, voice: torch.Tensor | None = None
+        ) -> torch.Tensor:
             return torch.log1p(ids.float() * 2)
 
     utterances = [

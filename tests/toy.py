@@ -10,13 +10,15 @@ import torch
 from jamflow_rt.bundle import EMBEDDED, Bundle, BundleSettings, save_bundle
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.codec.vocoder import HarmonicVocoder
-from jamflow_rt.config import ModelConfig, SamplingConfig, StreamConfig, TextConfig
+from jamflow_rt.config import ModelConfig, SamplingConfig, StreamConfig, TextConfig, Voice
 from jamflow_rt.model.jam import JamFlow
 from jamflow_rt.text.durations import DurationConfig, DurationPredictor
 from jamflow_rt.text.front import TextFront
 from jamflow_rt.text.phonemes import Phonemizer
 
-SETTINGS = BundleSettings(name="toy", voices=("toy",), sampling=SamplingConfig(evaluations=2))
+SETTINGS = BundleSettings(
+    name="toy", voices=(Voice(name="toy"),), sampling=SamplingConfig(evaluations=2)
+)
 
 
 def toy_space() -> MotionSpace:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from jamflow_rt.cli.terminal import Model, Portrait, progress, renderer_for, say_so
+from jamflow_rt.cli.terminal import Model, Portrait, Voice, progress, renderer_for, say_so
 
 if TYPE_CHECKING:
     from jamflow_rt.evaluate.take import Take
@@ -37,6 +37,7 @@ def evaluate(
         Path | None, typer.Option("--keep", help="Folder to write each sentence's WAV to.")
     ] = None,
     portrait: Portrait = None,
+    voice: Voice = None,
     model: Model = None,
 ) -> None:
     """Measure words, quality, lips and clicks on the sentences of a file."""
@@ -57,11 +58,12 @@ def evaluate(
         from jamflow_rt.evaluate.synthesis import Synthesiser
 
         bundle = Bundle.load(model)
-        synthesise = Synthesiser(bundle, evaluations=evaluations, whole=not windows)
+        synthesise = Synthesiser(bundle, evaluations=evaluations, whole=not windows, voice=voice)
         made = (synthesise(line, seed) for seed, line in enumerate(lines))
         shown = progress(_kept(made, keep), len(lines), "evaluating")
         settings |= {
             "windows": windows,
+            "voice": bundle.voice(voice).name,
             "evaluations": evaluations or bundle.sampling.evaluations,
         }
         report = score(

@@ -1,19 +1,16 @@
-"""`say` and `serve`."""
+"""`say`, `voices` and `serve`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from jamflow_rt.cli.terminal import Model, Portrait, Voice, loaded, progress, say_so
 from jamflow_rt.config import ServerConfig
 from jamflow_rt.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from jamflow_rt.avatar import Avatar
 
 # Heavy imports (torch, the models) stand inside the commands: --help answers at once.
 
@@ -43,6 +40,7 @@ def say(
     speakers = Speakers() if output is None else None
     if text == "-":
         text = sys.stdin.read()
+    settings = SessionSettings(speed=speed)
     with loaded(model) as avatar:
         frames = avatar.render_speech(
             text,
@@ -51,9 +49,9 @@ def say(
             size=size,
             pictures=pictures,
             seed=seed,
-            settings=SessionSettings(speed=speed),
+            settings=settings,
         )
-        shown = progress(frames, _frame_count(avatar, text, speed), "speaking")
+        shown = progress(frames, avatar.frame_count(text, voice, settings=settings), "speaking")
         if speakers is not None:
             with speakers:
                 for frame in shown:
@@ -61,6 +59,14 @@ def say(
         elif output is not None:
             seconds = record(shown, output)
             say_so(f"{output}: {seconds:.1f} s")
+
+
+def voices(model: Model = None) -> None:
+    """List the voices, the usual one first."""
+    from jamflow_rt.bundle import read_settings
+
+    for voice in read_settings(model).voices:
+        print(f"{voice.name}\t{'British' if voice.british else 'American'} English")
 
 
 def serve(
@@ -83,13 +89,3 @@ def serve(
         ) from error
     say_so("Loading …")
     run(config, model, on_ready=lambda url: print(f"Serving on {url}  (Ctrl+C stops)", flush=True))
-
-
-def _frame_count(avatar: Avatar, text: str, speed: float) -> int:
-    from jamflow_rt.beats import BEAT_MOTION
-    from jamflow_rt.stream.offline import LEAD_BEATS, TRAIL_BEATS
-    from jamflow_rt.stream.sources import text_parts
-
-    front = avatar.bundle.front
-    speech: int = sum(front.timeline(part, speed).beats for part in text_parts(text))
-    return (LEAD_BEATS + speech + TRAIL_BEATS) * BEAT_MOTION

@@ -177,15 +177,14 @@ def _joint(job: _Job) -> None:
     from jamflow_rt.bundle import BundleSettings
     from jamflow_rt.codec.motion import MotionSpace
     from jamflow_rt.train.joint import JointRecipe, train_joint
-    from jamflow_rt.train.sound_data import shard_paths
+    from jamflow_rt.train.sound_data import corpus_voices
 
     # With these two beside the weights of all stages the folder is a bundle.
     job.output.mkdir(parents=True, exist_ok=True)
     MotionSpace.load(job.prepared / "motion.safetensors").save(job.output / "motion.safetensors")
     settings = job.output / "bundle.json"
     if not settings.exists():
-        voices = dict.fromkeys(path.parent.name for path in shard_paths(job.corpus))
-        made = BundleSettings(name=job.output.name, voices=tuple(voices))
+        made = BundleSettings(name=job.output.name, voices=corpus_voices(job.corpus))
         settings.write_text(made.model_dump_json(indent=2) + "\n", "utf-8")
     train_joint(
         job.corpus,

@@ -142,10 +142,13 @@ def measure_windows(
 ) -> dict[tuple[int, int], float]:
     """(beats, evaluations) → median seconds to sample one speech window of that length."""
     found: dict[tuple[int, int], float] = {}
-    timeline = bundle.front.timeline(SENTENCES[1])
+    voice = bundle.voice()
+    timeline = bundle.front.timeline(SENTENCES[1], voice=voice)
     for new in bundle.windows.growth:
         config = WindowConfig(**{**bundle.windows.model_dump(), "growth": (new,)})
-        performance = Performance(bundle.motion, bundle.vocoder, WindowPlanner(config), seed=0)
+        performance = Performance(
+            bundle.motion, bundle.vocoder, WindowPlanner(config), 0, voice.number
+        )
         cells = text_piece(timeline, SENTENCES[1], "bench").cells
         performance.score.extend(cells * (new // len(cells) + 1))
         window = performance.next_job().window

@@ -39,12 +39,19 @@ class Synthesiser:
         bundle: the models.
         evaluations: Euler steps a window; the bundle's own number when None.
         whole: one window a sentence instead of the bundle's growing ones.
+        voice: name of the voice; the bundle's usual one when None.
     """
 
     def __init__(
-        self, bundle: Bundle, *, evaluations: int | None = None, whole: bool = False
+        self,
+        bundle: Bundle,
+        *,
+        evaluations: int | None = None,
+        whole: bool = False,
+        voice: str | None = None,
     ) -> None:
         self._bundle = bundle
+        self._voice = bundle.voice(voice)
         self._whole = whole
         sampling = bundle.sampling
         if evaluations is not None:
@@ -59,14 +66,19 @@ class Synthesiser:
         """
         watch = stopwatch or Stopwatch()
         start = perf_counter()
-        parts = [(part, self._bundle.front.timeline(part).padded()) for part in text_parts(text)]
+        front = self._bundle.front
+        parts = [(part, front.timeline(part, voice=self._voice)) for part in text_parts(text)]
         watch("text", start)
         config = self._bundle.windows
         if self._whole:
             beats = sum(timeline.beats for _, timeline in parts)
             config = WindowConfig(**{**config.model_dump(), "growth": (beats,)})
         performance = Performance(
-            self._bundle.motion, self._bundle.vocoder, WindowPlanner(config), seed
+            self._bundle.motion,
+            self._bundle.vocoder,
+            WindowPlanner(config),
+            seed,
+            self._voice.number,
         )
         # A session idles before it speaks: the first window has that as its past.
         self._window(performance, Stopwatch())

@@ -25,6 +25,8 @@ class Batch(NamedTuple):
     """(B, T_m, G) True where generated."""
     text_dropped: Tensor
     """(B,)"""
+    voice: Tensor
+    """(B,) rows of the table of voices, 0 where the voice is not told."""
 
 
 class Losses(NamedTuple):
@@ -60,6 +62,7 @@ def flow_matching_loss(
         mel_masked=batch.mel_masked,
         motion=batch.motion.masked_fill(free, 0.0),
         motion_masked=batch.motion_masked,
+        voice=batch.voice,
     )
     time = t[:, None, None]
     mel_v, motion_v = model(

@@ -74,8 +74,14 @@ class Sampler:
         """Take up a window; its text is embedded here, once.
 
         Raises:
-            InvalidInput: the window's motion has another width than the model's.
+            InvalidInput: the window's motion has another width than the model's, or its voice is
+                not in the model's table.
         """
+        if window.voice > self.model.config.voices:
+            raise InvalidInput(
+                f"The window asks for voice {window.voice}; "
+                f"the model's table has {self.model.config.voices}."
+            )
         if window.motion.shape[1] != self.model.config.motion_size:
             raise InvalidInput(
                 f"The window's motion is {window.motion.shape[1]} wide; "
@@ -121,12 +127,14 @@ class Sampler:
     def _velocity(
         self, runs: Sequence[Run], mel: Tensor, motion: Tensor, t: Tensor
     ) -> tuple[Tensor, Tensor]:
+        voice = torch.tensor([r.window.voice for r in runs], device=self.device)
         condition = Condition(
             text=torch.stack([r.text for r in runs]),
             mel=torch.stack([r.mel_known for r in runs]),
             mel_masked=torch.stack([r.mel_masked for r in runs]),
             motion=torch.stack([r.motion_known for r in runs]),
             motion_masked=torch.stack([r.motion_masked for r in runs]),
+            voice=voice,
         )
         guidance = self.sampling.guidance
         if guidance:
@@ -137,6 +145,7 @@ class Sampler:
                 torch.ones_like(condition.mel_masked),
                 torch.zeros_like(condition.motion),
                 torch.ones_like(condition.motion_masked),
+                voice=torch.zeros_like(voice),
             )
             condition = Condition(
                 torch.cat([condition.text, blank.text]),
@@ -144,6 +153,7 @@ class Sampler:
                 torch.cat([condition.mel_masked, blank.mel_masked]),
                 torch.cat([condition.motion, blank.motion]),
                 torch.cat([condition.motion_masked, blank.motion_masked]),
+                voice=torch.cat([voice, torch.zeros_like(voice)]),
             )
             mel, motion, t = torch.cat([mel, mel]), torch.cat([motion, motion]), torch.cat([t, t])
         with fast_precision(self.device):

@@ -31,6 +31,8 @@ class Window:
     """(T_a, 100)"""
     motion_noise: Floats
     """(T_m, D)"""
+    voice: int = 0
+    """Row of the model's table of voices; 0 goes on as the prefix sounds."""
 
     def __post_init__(self) -> None:
         beats = len(self.text) // BEAT_MEL

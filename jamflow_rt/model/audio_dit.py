@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from jamflow_rt.config import ModelConfig
 from jamflow_rt.model.stream import StreamDiT, join
@@ -17,6 +18,18 @@ class AudioDiT(StreamDiT):
         super().__init__(config, config.audio, channels, config.mels)
         self.text_embed = text_embedding(config.text)
         self.mask_channels = config.mask_channels
+        self.voice_embed: nn.Embedding | None = None
+        if config.voices:
+            # Row 0 stands for whoever speaks in the prefix.
+            self.voice_embed = nn.Embedding(config.voices + 1, config.audio.width)
+            nn.init.normal_(self.voice_embed.weight, std=0.02)
+
+    def embed_time(self, t: Tensor, voice: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """As `StreamDiT.embed_time`; the voice (B,) modulates the blocks as time does."""
+        time = self.time_embed(t)
+        if self.voice_embed is not None:
+            time = time + self.voice_embed(torch.zeros_like(t).long() if voice is None else voice)
+        return time, None if self.modulation is None else self.modulation(time)
 
     def embed(self, noisy: Tensor, known: Tensor, masked: Tensor, text: Tensor) -> Tensor:
         """Tokens (B, T_a, width) of mels (B, T_a, 100), masks (B, T_a) and text features."""

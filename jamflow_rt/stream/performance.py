@@ -111,10 +111,16 @@ class Performance:
         vocoder: mel → sound.
         planner: the shape of windows.
         seed: fixes the noise of every beat.
+        voice: row of the model's table of voices.
     """
 
     def __init__(
-        self, space: MotionSpace, vocoder: Vocoder, planner: WindowPlanner, seed: int
+        self,
+        space: MotionSpace,
+        vocoder: Vocoder,
+        planner: WindowPlanner,
+        seed: int,
+        voice: int = 0,
     ) -> None:
         self.score = Score()
         self.frame = 0
@@ -125,6 +131,7 @@ class Performance:
         self._vocoder = vocoder
         self._planner = planner
         self._seed = seed
+        self._voice_number = voice
         # The end of these is `frame`. They begin with a past of silence and rest.
         beats = planner.config.prefix
         self._text = np.zeros(beats * BEAT_MEL, np.int32)
@@ -247,6 +254,7 @@ class Performance:
             ),
             mel_noise=mel_noise,
             motion_noise=motion_noise,
+            voice=self._voice_number,
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from jamflow_rt.config import Voice
 from jamflow_rt.errors import Failed, InvalidInput, JamflowError
 from jamflow_rt.stream.engine import Engine
 from jamflow_rt.stream.events import Event, SessionFailed, State, Underrun
@@ -48,6 +49,7 @@ class Session:
         performance: Performance,
         playout: Playout,
         front: TextFront,
+        voice: Voice,
         executor: Executor,
         settings: SessionSettings,
         look_ahead: int,
@@ -56,6 +58,7 @@ class Session:
         self.id = session_id
         self._playout = playout
         self._front = front
+        self._voice = voice
         self._executor = executor
         self._settings = settings
         self._look_ahead = look_ahead
@@ -137,7 +140,7 @@ class Session:
                 f"say() takes a str or an async iterable of str, not {type(text).__name__}."
             )
         speech = self._new_speech(text if isinstance(text, str) else "")
-        compose = partial(_compose, self._front, self._settings.speed, speech.id)
+        compose = partial(_compose, self._front, self._settings.speed, self._voice, speech.id)
         source: Source
         if isinstance(text, str):
             source = TextSource(text, compose, self._run)
@@ -316,8 +319,8 @@ class Session:
         return await self._loop.run_in_executor(self._executor, function, *arguments)
 
 
-def _compose(front: TextFront, speed: float, speech_id: str, text: str) -> Piece:
-    return text_piece(front.timeline(text, speed), text, speech_id)
+def _compose(front: TextFront, speed: float, voice: Voice, speech_id: str, text: str) -> Piece:
+    return text_piece(front.timeline(text, speed, voice), text, speech_id)
 
 
 def _grow(speech: Speech, token: str) -> None:

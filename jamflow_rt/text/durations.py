@@ -31,6 +31,8 @@ class DurationConfig(StrictModel):
     """Size of the network."""
 
     vocab: int = Field(default=VOCABULARY_SIZE, ge=1)
+    voices: int = Field(default=0, ge=0)
+    """Rows of the table of voices; row 0, which always is there, is nobody in particular."""
     width: int = Field(default=128, ge=1)
     expansion: int = Field(default=3, ge=1)
     kernel: int = Field(default=7, ge=1)
@@ -67,18 +69,22 @@ class DurationPredictor(nn.Module):
         self.config = config or DurationConfig()
         width = self.config.width
         self.embedding = nn.Embedding(self.config.vocab, width)
+        self.voices: nn.Embedding | None = None
+        if self.config.voices:
+            self.voices = nn.Embedding(self.config.voices + 1, width)
         self.blocks = nn.ModuleList(_Block(self.config, d) for d in self.config.dilations)
         self.whole = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, 1)
         self.eval()  # dropout is for training alone
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, lengths: Tensor, voice: Tensor | None = None) -> Tensor:
         """Predicted log(1 + frames), at least 0.
 
         Args:
             ids: (B, N) long; a sentence has a 0 before and after it.
             lengths: (B,) how many ids of each row count; the rest is padding.
+            voice: (B,) rows of the table of voices.
 
         Returns:
             (B, N); padding is 0.
@@ -86,6 +92,9 @@ class DurationPredictor(nn.Module):
         places = torch.arange(ids.shape[1], device=ids.device)
         mask = (places < lengths[:, None]).unsqueeze(-1).to(self.out.weight.dtype)
         x = self.embedding(ids)
+        if self.voices is not None:
+            voice = torch.zeros_like(lengths) if voice is None else voice
+            x = x + self.voices(voice)[:, None]
         middle = len(self.blocks) // 2
         for index, block in enumerate(self.blocks):
             if index == middle:  # what kind of sentence this is, for all its phonemes
@@ -96,7 +105,7 @@ class DurationPredictor(nn.Module):
         return (functional.softplus(raw) * mask).squeeze(-1)
 
     @torch.inference_mode()
-    def frames(self, ids: Sequence[int], speed: float = 1.0) -> list[int]:
+    def frames(self, ids: Sequence[int], speed: float = 1.0, voice: int = 0) -> list[int]:
         """Mel frames of each phoneme of one sentence.
 
         What rounding takes from one phoneme the next one gets, so totals stay right; every
@@ -105,9 +114,10 @@ class DurationPredictor(nn.Module):
         Args:
             ids: phoneme ids with a leading and a trailing 0.
             speed: 2 is twice as fast.
+            voice: row of the table of voices.
 
         Raises:
-            InvalidInput: `speed` is outside 0.25…4, or an id is unknown.
+            InvalidInput: `speed` is outside 0.25…4, or an id or the voice is unknown.
         """
         if not 0.25 <= speed <= 4.0:
             raise InvalidInput(f"Speed {speed!r} is outside 0.25…4; 1 is normal.")
@@ -115,9 +125,12 @@ class DurationPredictor(nn.Module):
             return []
         if not 0 <= min(ids) <= max(ids) < self.config.vocab:
             raise InvalidInput(f"Phoneme ids run from 0 to {self.config.vocab - 1}, not {ids!r}.")
+        if not 0 <= voice <= self.config.voices:
+            raise InvalidInput(f"Voices run from 0 to {self.config.voices}, not {voice}.")
         device = self.out.weight.device
         row = torch.tensor([list(ids)], dtype=torch.long, device=device)
-        logs = self(row, torch.tensor([len(ids)], device=device))[0]
+        lengths = torch.tensor([len(ids)], device=device)
+        logs = self(row, lengths, torch.tensor([voice], device=device))[0]
         # No sound lasts longer than about 2 s, whatever a network says of unheard-of input.
         wanted: list[float] = (torch.expm1(logs.float().clamp(max=_LONGEST)) / speed).tolist()
         silent = {vocabulary()[symbol] for symbol in PUNCTUATION | set("ˈˌ")} | {0}

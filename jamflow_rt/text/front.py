@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from jamflow_rt.config import Voice
 from jamflow_rt.text.durations import DurationPredictor
 from jamflow_rt.text.phonemes import PUNCTUATION, SILENCE, Phonemizer, symbol_ids
 from jamflow_rt.text.timeline import Timeline
@@ -15,6 +16,7 @@ _RING_OUT: Final = 8
 _LEAST_PAUSE: Final = 8
 _LONGEST_PAUSE: Final = 48
 """Bounds, in mel frames, of the silence after a sentence (half a second at most)."""
+ANY_VOICE: Final = Voice(name="any")
 _SENTENCE_MARKS: Final = frozenset('.!?…"”)')
 
 
@@ -25,7 +27,7 @@ class TextFront:
         self._phonemizer = phonemizer
         self._predictor = predictor
 
-    def timeline(self, text: str, speed: float = 1.0) -> Timeline:
+    def timeline(self, text: str, speed: float = 1.0, voice: Voice = ANY_VOICE) -> Timeline:
         """Everything that is said in `text`, and when.
 
         `text` may be several sentences or a piece of one, such as `ClauseSplitter` cuts. A short
@@ -34,16 +36,18 @@ class TextFront:
         Args:
             text: what the user wrote.
             speed: 2 is twice as fast; 0.25…4.
+            voice: who says it: how words are read, and how long sounds are held.
 
         Raises:
             InvalidInput: there is nothing to say in it, it has letters of another script, or
                 `speed` is out of range.
         """
-        script = self._phonemizer(text)
+        script = self._phonemizer(text, voice.british)
         durations: list[int] = []
         silence = 0
         for sentence in script.phonemes.split(SILENCE):
-            before, *frames, after = self._predictor.frames([0, *symbol_ids(sentence), 0], speed)
+            ids = [0, *symbol_ids(sentence), 0]
+            before, *frames, after = self._predictor.frames(ids, speed, voice.number)
             if durations:  # one silence closes a sentence and opens the next
                 durations.append(_pause(silence + before, speed))
             durations += frames

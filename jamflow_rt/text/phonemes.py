@@ -67,12 +67,16 @@ class Phonemizer:
         from hibari.g2p.normalize import normalize
         from hibari.tts import Hibari
 
-        self._g2p = G2P()
+        self._readers = {british: G2P(british=british) for british in (False, True)}
         self._normalize = normalize
         self._sentences = Hibari.split_sentences
 
-    def __call__(self, text: str) -> Script:
+    def __call__(self, text: str, british: bool = False) -> Script:
         """Phonemes and words of a text of one or more sentences.
+
+        Args:
+            text: what is to be read.
+            british: read it as in Britain, otherwise as in America.
 
         Raises:
             InvalidInput: there is nothing to say in it, or it has letters of another script.
@@ -89,7 +93,7 @@ class Phonemizer:
             position = joined.index(sentence, position) + len(sentence)
             # The words up to here are the sentence's; closing quotes may hang on the last one.
             last = bisect_right(starts, position - 1)
-            part = self._read(sentence, written[first:last])
+            part = self._read(sentence, written[first:last], british)
             shift = len(phonemes) + (1 if phonemes and part.phonemes else 0)
             phonemes += (SILENCE if shift > len(phonemes) else "") + part.phonemes
             ranges += [(a + shift, b + shift) for a, b in part.ranges]
@@ -102,11 +106,12 @@ class Phonemizer:
             )
         return Script(text, phonemes, words)
 
-    def _read(self, sentence: str, written: list[Written]) -> _Sentence:
+    def _read(self, sentence: str, written: list[Written], british: bool) -> _Sentence:
         """Phonemes of one sentence, as hibari gives them, and the range of each of its words."""
         normal = self._normalize(sentence)
         try:
-            tokens = self._g2p.phonemize_tokens(self._g2p.tokenize(normal))
+            reader = self._readers[british]
+            tokens = reader.phonemize_tokens(reader.tokenize(normal))
         except (ValueError, IndexError, KeyError, TypeError) as error:
             raise InvalidInput(f"This cannot be read aloud: {sentence[:80]!r}.") from error
         spans = word_spans(normal)

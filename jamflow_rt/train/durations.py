@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from jamflow_rt.beats import MEL_RATE
 from jamflow_rt.config import StrictModel
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.text.durations import DurationConfig, DurationPredictor, duration_loss
-from jamflow_rt.train.sound_data import shard_paths
+from jamflow_rt.train.sound_data import corpus_voices, shard_paths
 
 
 class DurationTraining(StrictModel):
@@ -31,17 +32,21 @@ class DurationTraining(StrictModel):
     warm_up: int = Field(default=100, ge=1)
     weight_decay: float = 0.02
     held_out: int = Field(default=200, ge=0)
-    """The last utterances of the corpus are for evaluation only."""
+    """Utterances, drawn at random, for evaluation only."""
     save_every: int = Field(default=200, ge=1)
     """Steps between checkpoints."""
     seed: int = 0
 
 
 class TimedPhonemes(NamedTuple):
-    """One utterance: ids (N,) with a silence at both ends, and mel frames (N,) of each."""
+    """One utterance: ids (N,) with a silence at both ends, and mel frames (N,) of each.
+
+    `voice` is the row of the table of voices.
+    """
 
     ids: NDArray[np.int64]
     frames: NDArray[np.float32]
+    voice: int = 0
 
 
 class DurationReport(NamedTuple):
@@ -64,6 +69,7 @@ def load_durations(corpus: Path) -> list[TimedPhonemes]:
         InvalidInput: there are no shards, or one lacks these arrays.
     """
     utterances = []
+    numbers = {voice.name: voice.number for voice in corpus_voices(corpus)}
     for path in shard_paths(corpus):
         with np.load(path) as shard:
             missing = {"ids", "frames", "offsets"} - set(shard.files)
@@ -75,20 +81,21 @@ def load_durations(corpus: Path) -> list[TimedPhonemes]:
                 TimedPhonemes(
                     ids[start:end].astype(np.int64),
                     (seconds[start:end] * MEL_RATE).astype(np.float32),
+                    numbers[path.parent.name],
                 )
             )
     return utterances
 
 
-def collate(utterances: Sequence[TimedPhonemes]) -> tuple[Tensor, Tensor, Tensor]:
-    """Batch of ids (B, N), frames (B, N) and lengths (B,), padded with zeros."""
+def collate(utterances: Sequence[TimedPhonemes]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Batch of ids (B, N), frames (B, N), lengths (B,) and voices (B,), padded with zeros."""
     lengths = torch.tensor([len(u.ids) for u in utterances])
     ids = torch.zeros(len(utterances), int(lengths.max()), dtype=torch.long)
     frames = torch.zeros(ids.shape)
     for row, utterance in enumerate(utterances):
         ids[row, : len(utterance.ids)] = torch.from_numpy(utterance.ids)
         frames[row, : len(utterance.ids)] = torch.from_numpy(utterance.frames)
-    return ids, frames, lengths
+    return ids, frames, lengths, torch.tensor([u.voice for u in utterances])
 
 
 @torch.inference_mode()
@@ -100,8 +107,8 @@ def evaluate_durations(
     said, true, ratios = [], [], []
     for start in range(0, len(utterances), 64):
         part = utterances[start : start + 64]
-        ids, _, lengths = collate(part)
-        rows = torch.expm1(predictor(ids, lengths)).numpy()
+        ids, _, lengths, voices = collate(part)
+        rows = torch.expm1(predictor(ids, lengths, voices)).numpy()
         for row, utterance in zip(rows, part, strict=True):
             said.append(row[1 : len(utterance.ids) - 1])
             true.append(utterance.frames[1:-1])
@@ -149,7 +156,9 @@ def train_durations(
             "held out are needed."
         )
     cut = len(utterances) - training.held_out
-    run = _Run(utterances[:cut], training, config or DurationConfig(), work / "durations.pt")
+    config = config or DurationConfig(voices=max(u.voice for u in utterances))
+    random.Random(0).shuffle(utterances)  # so that every voice is among those held out
+    run = _Run(utterances[:cut], training, config, work / "durations.pt")
     started, saved_at = time.monotonic(), run.step
     with _Bar(training.steps, progress) as bar:
         while run.step < training.steps:
@@ -213,8 +222,8 @@ class _Run:
         for group in self._optimizer.param_groups:
             group["lr"] = self._training.learning_rate * self._rate()
         self.predictor.train()
-        ids, frames, lengths = collate(next(self._batches))
-        loss = duration_loss(self.predictor(ids, lengths), frames, lengths)
+        ids, frames, lengths, voices = collate(next(self._batches))
+        loss = duration_loss(self.predictor(ids, lengths, voices), frames, lengths)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.predictor.parameters(), 1.0)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.config import ModelConfig
 from jamflow_rt.flow.objective import draw_times, flow_matching_loss
 from jamflow_rt.model.checkpoint import save_checkpoint
@@ -17,6 +18,7 @@ from jamflow_rt.model.precision import fast_precision
 from jamflow_rt.train.joint_data import JointData
 from jamflow_rt.train.loop import Loop, Stateful
 from jamflow_rt.train.muon import Muon
+from jamflow_rt.train.sound_data import corpus_voices
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,9 @@ def train_joint(
         recipe: the numbers.
     """
     torch.manual_seed(0)
-    space_groups = JointData(corpus, prepared, seed=0).space.groups
-    model = JamFlow(ModelConfig.default(space_groups))
+    groups = MotionSpace.load(prepared / "motion.safetensors").groups
+    rows = max(voice.number for voice in corpus_voices(corpus))
+    model = JamFlow(ModelConfig.default(groups, rows))
     average = Average(model, recipe.ema)
     muon, adam = _optimisers(model, recipe.learning_rate)
     parts: dict[str, Stateful] = {"model": model, "average": average, "muon": muon, "adam": adam}

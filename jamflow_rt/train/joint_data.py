@@ -17,7 +17,7 @@ from jamflow_rt.flow.masking import draw_pattern, draw_task
 from jamflow_rt.flow.objective import Batch
 from jamflow_rt.text.phonemes import symbol_ids
 from jamflow_rt.train.forced_alignment import TimedPhone
-from jamflow_rt.train.sound_data import open_shards
+from jamflow_rt.train.sound_data import corpus_voices, open_shards
 from jamflow_rt.train.teacher_motion import HELD_OUT_CLIPS, read_clips
 
 Floats = NDArray[np.float32]
@@ -26,7 +26,8 @@ CROP_BEATS = (7, 9, 13, 17)
 """Three shapes of windows, and a longer one for the long view."""
 GRID_SHARE = 0.12
 """Crops from GRID. Its sound is always given: the voice to learn is the teacher's."""
-HELD_OUT_UTTERANCES = 200
+VOICE_UNTOLD = 0.15
+"""Crops whose voice the prefix alone tells: reference voices, and none."""
 _MAX_PAUSE = 8
 _IDLE_SHARE = 0.06
 
@@ -37,6 +38,7 @@ class Crop(NamedTuple):
     ids: NDArray[np.int64]  # (15·beats,)
     mel: Floats  # (15·beats, 100)
     motion: Floats  # (4·beats, D)
+    voice: int  # row of the table of voices
 
 
 def ids_on_frames(
@@ -55,6 +57,14 @@ class JointData:
         self._random = np.random.default_rng(seed)
         self.space = MotionSpace.load(prepared / "motion.safetensors")
         self._shards = open_shards(corpus)
+        self.voices = corpus_voices(corpus)
+        self._numbers = {voice.name: voice.number for voice in self.voices}
+        # Voices with little sound are heard more often than their share, none all the time.
+        sizes = {voice.name: 0 for voice in self.voices}
+        for shard in self._shards:
+            sizes[shard.voice] += shard.utterances
+        weights = np.sqrt([sizes[voice.name] for voice in self.voices])
+        self._shares = weights / weights.sum()
         self._takes = []
         for shard in self._shards:
             if not shard.takes.exists():
@@ -79,18 +89,30 @@ class JointData:
             crop = self._grid(beats) if from_grid else self._teacher(beats)
             task = "listen" if from_grid or not crop.ids.any() else draw_task(random)
             pattern = draw_pattern(random, task, beats, len(self.space.groups))
-            rows.append((*crop, pattern.mel, pattern.motion, np.bool_(pattern.text_dropped)))
+            told = random.random() >= VOICE_UNTOLD
+            rows.append(
+                (
+                    crop.ids,
+                    crop.mel,
+                    crop.motion,
+                    pattern.mel,
+                    pattern.motion,
+                    np.bool_(pattern.text_dropped),
+                    np.int64(crop.voice if told else 0),
+                )
+            )
         return Batch(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
 
     def _grid(self, beats: int) -> Crop:
         clip = self._clips[self._random.integers(len(self._clips))]
         start = int(self._random.integers(len(clip.motion) // BEAT_MOTION - beats + 1))
         mel, motion = slice_beats(start, beats)
-        return Crop(clip.ids[mel], clip.mel[mel], clip.motion[motion])
+        return Crop(clip.ids[mel], clip.mel[mel], clip.motion[motion], 0)
 
     def _teacher(self, beats: int) -> Crop:
-        """Sentences with pauses between them, cut anywhere; the upper face is real."""
+        """Sentences of a voice with pauses between, cut anywhere; the upper face is real."""
         random = self._random
+        voice = self.voices[int(random.choice(len(self.voices), p=self._shares))]
         mouth_rest = self.space.rest[: len(self.space.mouth)]
         parts = []
         length = 0
@@ -100,25 +122,25 @@ class JointData:
             if random.random() < _IDLE_SHARE:
                 pause = beats
             parts.append(_silence(pause, mouth_rest))
-            said = self._sentence()
+            said = self._sentence(voice.name)
             parts.append(said)
             if not length:
                 first = int(random.integers(0, pause + len(said.motion) // BEAT_MOTION))
             length += pause + len(said.motion) // BEAT_MOTION
-        ids, mel, mouth = (np.concatenate(column) for column in zip(*parts, strict=True))
+        ids, mel, mouth = (np.concatenate([part[k] for part in parts]) for k in range(3))
         mel_part, motion_part = slice_beats(first, beats)
         rest = self._rests[random.integers(len(self._rests))]
         start = int(random.integers(len(rest) - beats * BEAT_MOTION + 1))
         rest = rest[start : start + beats * BEAT_MOTION]
         motion = np.concatenate([mouth[motion_part], rest], axis=1).astype(np.float32)
-        return Crop(ids[mel_part], mel[mel_part], motion)
+        return Crop(ids[mel_part], mel[mel_part], motion, voice.number)
 
-    def _sentence(self) -> Crop:
+    def _sentence(self, voice: str) -> Crop:
         random = self._random
-        number = int(random.integers(len(self._shards)))
+        numbers = [n for n, shard in enumerate(self._shards) if shard.voice == voice]
+        number = numbers[int(random.integers(len(numbers)))]
         shard, takes = self._shards[number], self._takes[number]
-        last = number == len(self._shards) - 1
-        index = int(random.integers(shard.utterances - (HELD_OUT_UTTERANCES if last else 0)))
+        index = int(random.integers(shard.utterances))
         lead, beats = int(takes["lead"][index]), int(takes["beats"][index])
         frames = beats * BEAT_MEL
         mel = shard.mel_of(index)[lead : lead + frames]
@@ -126,7 +148,8 @@ class JointData:
         ids, seconds = shard.phones(index)
         start = takes["starts"][index]
         mouth = takes["mouth"][start : start + beats * BEAT_MOTION].astype(np.float32)
-        return Crop(ids_on_frames(ids.astype(np.int64), seconds, lead, frames), mel, mouth)
+        on_frames = ids_on_frames(ids.astype(np.int64), seconds, lead, frames)
+        return Crop(on_frames, mel, mouth, self._numbers[voice])
 
 
 def slice_beats(start: int, beats: int) -> tuple[slice, slice]:
@@ -143,6 +166,7 @@ def _silence(beats: int, mouth_rest: Floats) -> Crop:
         np.zeros(beats * BEAT_MEL, np.int64),
         silence_mel(beats * BEAT_MEL),
         np.tile(mouth_rest, (beats * BEAT_MOTION, 1)),
+        0,
     )
 
 
@@ -157,4 +181,4 @@ def _grid_crop(latents: Floats, sound: Floats, phones: list[TimedPhone]) -> Crop
             span = slice(round(phone.start * MEL_RATE), round(phone.end * MEL_RATE))
             ids[span] = symbol_ids(phone.symbol)[0]
     assert mel.shape == (frames, N_MELS)
-    return Crop(ids, mel, latents[: beats * BEAT_MOTION])
+    return Crop(ids, mel, latents[: beats * BEAT_MOTION], 0)

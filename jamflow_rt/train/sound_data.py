@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jamflow_rt.config import Voice
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.train.teachers import VOICES
 
 
 class Shard(NamedTuple):
@@ -56,6 +58,24 @@ def shard_paths(corpus: Path) -> list[Path]:
     if not found:
         raise InvalidInput(f"{corpus} holds no corpus; run `jamflow-rt train corpus` first.")
     return found
+
+
+def corpus_voices(corpus: Path) -> tuple[Voice, ...]:
+    """The voices of a corpus with their rows in the models' tables, in the order of `VOICES`.
+
+    A single voice needs no table: its number is 0.
+
+    Raises:
+        InvalidInput: the folder holds no corpus, or a voice of no teacher.
+    """
+    found = {path.parent.name for path in shard_paths(corpus)}
+    if strangers := found - {voice.name for voice in VOICES}:
+        raise InvalidInput(f"{corpus}: no teacher is named {', '.join(sorted(strangers))}.")
+    present = [voice for voice in VOICES if voice.name in found]
+    return tuple(
+        Voice(name=voice.name, number=number if len(present) > 1 else 0, british=voice.british)
+        for number, voice in enumerate(present, 1)
+    )
 
 
 def open_shards(corpus: Path) -> list[Shard]:
