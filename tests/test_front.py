@@ -90,3 +90,23 @@ def test_unspeakable_text(front: TextFront, text: str) -> None:
 
 def test_the_same_text_gives_the_same_timeline(front: TextFront) -> None:
     assert front.timeline("Once more, please.") == front.timeline("Once more, please.")
+
+
+def test_pauses_are_silence_as_long_as_they_say(front: TextFront) -> None:
+    plain = front.timeline("Well, yes.")
+    paused = front.timeline("Well, [pause:0.8] yes.")
+    assert [w.text for w in paused.words] == ["Well,", "yes."]
+    gap = paused.words[1].start - paused.words[0].end
+    assert gap - (plain.words[1].start - plain.words[0].end) >= 70
+    silences = [s for s in paused.phonemes if s.symbol == SILENCE]
+    assert len(silences) == 3, "neighbouring silences are one"
+    assert [s.start for s in paused.phonemes[1:]] == [s.end for s in paused.phonemes[:-1]]
+    ids = paused.ids()
+    assert not ids[silences[1].start : silences[1].end].any()
+
+
+def test_a_pause_alone_is_silent(front: TextFront) -> None:
+    timeline = front.timeline("[pause:0.5]")
+    assert timeline.words == ()
+    assert timeline.frames == 4 * BEAT_MEL
+    assert not timeline.ids().any()

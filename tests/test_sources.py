@@ -141,3 +141,15 @@ async def test_a_producer_that_never_began_is_simply_dropped() -> None:
     source.cancel()
     await source.aclose()
     assert read == []
+
+
+async def test_a_pause_stays_whole_in_a_stream() -> None:
+    source, _ = stream(tokens("Let me see, [pau", "se:1.5] ", "yes, I have it."))
+    assert "[pause:1.5]" in " ".join(await texts(source))
+
+
+def test_a_text_of_pauses_alone_says_nothing() -> None:
+    with pytest.raises(InvalidInput, match="nothing to say"):
+        check_text("[pause:1]", 100)
+    with pytest.raises(InvalidInput, match=r"\[pause:soon\]"):
+        check_text("Wait [pause:soon] here.", 100)

@@ -19,6 +19,7 @@ from jamflow_rt.errors import InvalidInput
 from jamflow_rt.stream.media import SpokenWord
 from jamflow_rt.stream.score import Cell
 from jamflow_rt.text.characters import speakable, written_words
+from jamflow_rt.text.pauses import split_pauses, without_pauses
 from jamflow_rt.text.splitter import ClauseSplitter
 from jamflow_rt.text.timeline import Timeline
 
@@ -71,7 +72,8 @@ def check_text(text: str, max_text: int) -> None:
             f"The text has {len(text)} characters and at most {max_text} can be said at once. "
             "Say it in parts, or stream it."
         )
-    if not speakable(text):
+    split_pauses(text)
+    if not speakable(without_pauses(text)):
         raise InvalidInput("There is nothing to say in the text: give at least one word.")
     written_words(text)
 

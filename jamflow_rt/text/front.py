@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from jamflow_rt.beats import MEL_RATE
 from jamflow_rt.config import Voice
 from jamflow_rt.text.durations import DurationPredictor
+from jamflow_rt.text.pauses import split_pauses
 from jamflow_rt.text.phonemes import PUNCTUATION, SILENCE, Phonemizer, symbol_ids
 from jamflow_rt.text.timeline import Timeline
 
@@ -30,8 +32,9 @@ class TextFront:
     def timeline(self, text: str, speed: float = 1.0, voice: Voice = ANY_VOICE) -> Timeline:
         """Everything that is said in `text`, and when.
 
-        `text` may be several sentences or a piece of one, such as `ClauseSplitter` cuts. A short
-        silence precedes it; silence after it fills the last beat.
+        `text` may be several sentences or a piece of one, such as `ClauseSplitter` cuts, with
+        pauses in it: `[pause:0.5]` is half a second of silence. A short silence precedes it;
+        silence after it fills the last beat.
 
         Args:
             text: what the user wrote.
@@ -40,8 +43,17 @@ class TextFront:
 
         Raises:
             InvalidInput: there is nothing to say in it, it has letters of another script, or
-                `speed` is out of range.
+                `speed` or a pause is out of range.
         """
+        parts = [
+            Timeline.silence(round(part * MEL_RATE))
+            if isinstance(part, float)
+            else self._stretch(part, speed, voice)
+            for part in split_pauses(text) or [text]
+        ]
+        return Timeline.joined(parts).padded()
+
+    def _stretch(self, text: str, speed: float, voice: Voice) -> Timeline:
         script = self._phonemizer(text, voice.british)
         durations: list[int] = []
         silence = 0
@@ -57,7 +69,7 @@ class TextFront:
             trail = _pause(silence, speed)
         else:  # mid-sentence a clause mark is pause enough
             trail = 0 if last in PUNCTUATION else _RING_OUT
-        return Timeline.of(script, durations, lead=_LEAD, trail=trail).padded()
+        return Timeline.of(script, durations, lead=_LEAD, trail=trail)
 
 
 def _pause(frames: int, speed: float) -> int:

@@ -74,6 +74,28 @@ class Timeline:
         )
         return cls(tuple(span for span in spans if span.end > span.start), words, position)
 
+    @classmethod
+    def silence(cls, frames: int) -> Timeline:
+        """So many silent frames."""
+        spans = (PhonemeSpan(SILENCE, 0, frames),) if frames else ()
+        return cls(spans, (), frames)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Timeline]) -> Timeline:
+        """The parts one after the other."""
+        phonemes: list[PhonemeSpan] = []
+        words: list[WordSpan] = []
+        position = 0
+        for part in parts:
+            for span in part.phonemes:
+                start, end = span.start + position, span.end + position
+                if span.symbol == SILENCE and phonemes and phonemes[-1].symbol == SILENCE:
+                    start = phonemes.pop().start
+                phonemes.append(PhonemeSpan(span.symbol, start, end))
+            words += [WordSpan(w.text, w.start + position, w.end + position) for w in part.words]
+            position += part.frames
+        return cls(tuple(phonemes), tuple(words), position)
+
     @property
     def beats(self) -> int:
         """Whole beats that hold it."""
