@@ -22,8 +22,9 @@ from jamflow_rt.errors import Failed
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.model.threads import apart, one_core
 from jamflow_rt.render.mesh import MeshRenderer
+from jamflow_rt.render.open_portrait import open_portrait
 from jamflow_rt.render.portrait import Portrait
-from jamflow_rt.render.portraits import DEFAULT_PORTRAIT, load_portrait
+from jamflow_rt.render.portraits import DEFAULT_PORTRAIT
 from jamflow_rt.stream.clock import MediaClock
 from jamflow_rt.stream.engine import Engine
 from jamflow_rt.stream.manager import SessionManager
@@ -114,7 +115,8 @@ class Avatar:
         """Open a session: `await` this, or use it with `async with`.
 
         Args:
-            portrait: the name of one that comes with the package, a folder, or a Portrait.
+            portrait: the name of one that comes with the package, a photograph, a portrait's
+                folder, or a Portrait.
             voice: one of `bundle.voices`; the first if none is given.
             size: width and height of the pictures in pixels.
             pictures: False saves the drawing; frames then have motion and sound only.
@@ -123,7 +125,9 @@ class Avatar:
             clock: for tests.
 
         Raises:
-            InvalidInput: unknown portrait or voice, impossible size.
+            InvalidInput: unknown portrait or voice, a photograph that will not do, impossible
+                size.
+            NotSupported: a photograph was given and MediaPipe is not installed.
             Overloaded: all places are taken; says when to try again.
             Failed: the avatar was closed.
         """
@@ -281,9 +285,7 @@ class Avatar:
             return portrait
         key = DEFAULT_PORTRAIT if portrait is None else str(portrait)
         if key not in self._portraits:
-            folder = Path(key)
-            named = isinstance(portrait, str | None) and not folder.is_dir()
-            self._portraits[key] = load_portrait(key) if named else Portrait.load(folder)
+            self._portraits[key] = open_portrait(DEFAULT_PORTRAIT if portrait is None else portrait)
         return self._portraits[key]
 
     def _check_alive(self) -> None:

@@ -43,7 +43,7 @@ def cli() -> Cli:
 def test_help_names_every_command(cli: Cli) -> None:
     result = cli("--help")
     assert result.exit_code == 0
-    for command in ("say", "voices", "serve", "prepare", "train", "evaluate", "bench"):
+    for command in ("say", "voices", "portrait", "serve", "prepare", "train", "evaluate", "bench"):
         assert command in result.stdout
 
 

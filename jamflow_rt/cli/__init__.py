@@ -1,4 +1,4 @@
-"""The command line: say, voices, serve, prepare, train, evaluate, bench."""
+"""The command line: say, voices, portrait, serve, prepare, train, evaluate, bench."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from jamflow_rt.cli.measuring import bench, evaluate
-from jamflow_rt.cli.speaking import say, serve, voices
+from jamflow_rt.cli.speaking import portrait, say, serve, voices
 from jamflow_rt.cli.terminal import Commands
 from jamflow_rt.cli.training import prepare, train
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (say, voices, serve, prepare, train, evaluate, bench):
+for command in (say, voices, portrait, serve, prepare, train, evaluate, bench):
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""`say`, `voices` and `serve`."""
+"""`say`, `voices`, `portrait` and `serve`."""
 
 from __future__ import annotations
 
@@ -67,6 +67,25 @@ def voices(model: Model = None) -> None:
 
     for voice in read_settings(model).voices:
         print(f"{voice.name}\t{'British' if voice.british else 'American'} English")
+
+
+def portrait(
+    photo: Annotated[Path, typer.Argument(help="JPEG, PNG or WebP of one face.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the portrait.")],
+    landmarker: Annotated[
+        Path | None,
+        typer.Option("--landmarker", help="Google's face_landmarker.task; else found or fetched."),
+    ] = None,
+) -> None:
+    """Make a portrait of a photograph, to be used with --portrait."""
+    from jamflow_rt.render.face_finder import PHOTO_SUFFIXES
+    from jamflow_rt.render.open_portrait import open_portrait
+
+    if photo.suffix.lower() not in PHOTO_SUFFIXES:
+        kinds = ", ".join(PHOTO_SUFFIXES)
+        raise InvalidInput(f"{photo.name} is no photograph: give one of {kinds}.")
+    open_portrait(photo, landmarker).save(output)
+    say_so(f"{output}: say it with --portrait {output}")
 
 
 def serve(

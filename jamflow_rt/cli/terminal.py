@@ -27,7 +27,8 @@ Model = Annotated[
     typer.Option("--model", help="Folder of another model than the one in the package."),
 ]
 Portrait = Annotated[
-    str | None, typer.Option("--portrait", help="Who speaks: a shipped name or a portrait folder.")
+    str | None,
+    typer.Option("--portrait", help="Who speaks: a shipped name, a photograph, a portrait folder."),
 ]
 Voice = Annotated[str | None, typer.Option("--voice", help="Name of the voice.")]
 
@@ -95,9 +96,7 @@ def loaded(model: Path | None) -> Iterator[Avatar]:
 def renderer_for(bundle: Bundle, portrait: str | None) -> MeshRenderer:
     """A renderer of a shipped portrait, or of one in a folder, for a bundle's motion."""
     from jamflow_rt.render.mesh import MeshRenderer
-    from jamflow_rt.render.portrait import Portrait
-    from jamflow_rt.render.portraits import DEFAULT_PORTRAIT, load_portrait
+    from jamflow_rt.render.open_portrait import open_portrait
+    from jamflow_rt.render.portraits import DEFAULT_PORTRAIT
 
-    name = portrait or DEFAULT_PORTRAIT
-    drawn = Portrait.load(Path(name)) if Path(name).is_dir() else load_portrait(name)
-    return MeshRenderer(drawn, bundle.motion.neutral)
+    return MeshRenderer(open_portrait(portrait or DEFAULT_PORTRAIT), bundle.motion.neutral)

@@ -95,11 +95,11 @@ class MeshRenderer:
         """
         _check(face)
         turn, slide = _head(face)
-        moved = self._transfer(face.landmarks) @ turn.T + slide
+        moved = self._transfer(face.landmarks) @ self.portrait.pose.T @ turn.T + slide
         return (self._origin + self._pixels * moved).astype(np.float32)
 
     def _draw(self, moved: NDArray[np.float32], face: FaceState) -> NDArray[np.uint8]:
-        shift = np.ascontiguousarray(moved - self._rest, np.float32)
+        shift = np.ascontiguousarray((moved - self._rest) @ self.portrait.pose.T, np.float32)
         turn, slide = _head(face)
         np.copyto(self._frame, self._backdrop)
         for layer in self._moving:

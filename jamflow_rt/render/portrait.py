@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,10 @@ class Portrait:
     unit: float
     """One canonical unit (about a centimetre) as a share of the picture's size."""
     layers: tuple[Layer, ...]
-    """From back to front; the first is opaque and fills the picture."""
+    """From back to front; the first is opaque and fills the picture. Their vertices lie as the
+    sitter held the head, which `pose` tells."""
+    pose: NDArray[np.float32] = field(default_factory=lambda: np.eye(3, dtype=np.float32))
+    """(3, 3) rotation from the canonical frame to the sitter's head."""
 
     def save(self, folder: Path) -> None:
         """Write the portrait into `folder`, which is made if it is missing."""
@@ -69,6 +72,7 @@ class Portrait:
             "landmarks": self.landmarks,
             "origin": self.origin,
             "unit": np.array([self.unit], np.float32),
+            "pose": self.pose,
         }
         for layer in self.layers:
             tensors |= {f"{layer.name}.{key}": getattr(layer, key) for key in _ARRAYS}
@@ -106,6 +110,7 @@ class Portrait:
                 origin=_fix(tensors["origin"]),
                 unit=float(tensors["unit"][0]),
                 layers=layers,
+                pose=_fix(tensors.get("pose", np.eye(3, dtype=np.float32))),
             )
         except (SafetensorError, KeyError, OSError, UnidentifiedImageError, ValueError) as error:
             raise InvalidInput(f"The portrait in {folder} is damaged: {error}") from error
@@ -142,6 +147,8 @@ def _check(portrait: Portrait, folder: Path) -> None:
         problems.append(f"landmarks of shape {portrait.landmarks.shape}")
     if portrait.origin.shape != (2,) or not 0 < portrait.unit < 1:
         problems.append("origin or unit out of range")
+    if portrait.pose.shape != (3, 3) or not np.isfinite(portrait.pose).all():
+        problems.append("pose")
     if not portrait.layers:
         problems.append("no layers")
     elif (portrait.layers[0].image[..., 3] < 255).any():

@@ -10,13 +10,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from jamflow_rt.render.face_mesh import face_layer
 from jamflow_rt.render.portrait import Layer, Portrait
 from jamflow_rt.render.portraits import DEFAULT_PORTRAIT
+from jamflow_rt.render.rig import Grid, Pull, grid_layer
 from jamflow_rt.render.topology import EYES, JAW
 from jamflow_rt.train.illustration import body, eyes, hair, mouth, scene, skin
 from jamflow_rt.train.illustration.design import IRIS, SEAM, Design, make_design
+from jamflow_rt.train.illustration.lashes import lash_layer
 from jamflow_rt.train.illustration.paint import Array, Sheet, finish, smoothstep
-from jamflow_rt.train.illustration.rig import Grid, Pull, face_layer, grid_layer, lash_layer
 
 _CANVAS = 1024
 _UNIT = 26  # pixels of the finished picture in one canonical unit
