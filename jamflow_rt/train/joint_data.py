@@ -17,7 +17,7 @@ from jamflow_rt.flow.masking import draw_pattern, draw_task
 from jamflow_rt.flow.objective import Batch
 from jamflow_rt.text.phonemes import symbol_ids
 from jamflow_rt.train.forced_alignment import TimedPhone
-from jamflow_rt.train.sound_data import corpus_voices, open_shards
+from jamflow_rt.train.sound_data import corpus_voices, open_shards, shard_shares
 from jamflow_rt.train.teacher_motion import HELD_OUT_CLIPS, read_clips
 
 Floats = NDArray[np.float32]
@@ -59,12 +59,15 @@ class JointData:
         self._shards = open_shards(corpus)
         self.voices = corpus_voices(corpus)
         self._numbers = {voice.name: voice.number for voice in self.voices}
-        # Voices with little sound are heard more often than their share, none all the time.
-        sizes = {voice.name: 0 for voice in self.voices}
-        for shard in self._shards:
-            sizes[shard.voice] += shard.utterances
-        weights = np.sqrt([sizes[voice.name] for voice in self.voices])
-        self._shares = weights / weights.sum()
+        shares = shard_shares(self._shards)
+        self._shares = [
+            sum(
+                p
+                for p, shard in zip(shares, self._shards, strict=True)
+                if shard.voice == voice.name
+            )
+            for voice in self.voices
+        ]
         self._takes = []
         for shard in self._shards:
             if not shard.takes.exists():

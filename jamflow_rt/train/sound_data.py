@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,6 +77,20 @@ def corpus_voices(corpus: Path) -> tuple[Voice, ...]:
         Voice(name=voice.name, number=number if len(present) > 1 else 0, british=voice.british)
         for number, voice in enumerate(present, 1)
     )
+
+
+def shard_shares(shards: Sequence[Shard]) -> NDArray[np.float64]:
+    """(n,) how often each shard is to be drawn from.
+
+    Voices with little sound are heard more often than their share, but not all the time: a voice's
+    share goes with the root of its number of utterances.
+    """
+    totals: dict[str, int] = {}
+    for shard in shards:
+        totals[shard.voice] = totals.get(shard.voice, 0) + shard.utterances
+    weights = np.array([shard.utterances / np.sqrt(totals[shard.voice]) for shard in shards])
+    shares: NDArray[np.float64] = weights / weights.sum()
+    return shares
 
 
 def open_shards(corpus: Path) -> list[Shard]:

@@ -1,8 +1,8 @@
 """Trains the shipped vocoder on teacher speech: the `vocoder` stage.
 
-The teacher synthesises from a pulse train itself, so its own f0, added up from the start of the
+hibari synthesises from a pulse train itself, so its own f0, added up from the start of the
 sentence, gives pulses in phase with the target; complex spectra can be compared, not magnitudes
-alone.
+alone. Kokoro begins at a random phase, so its voices are compared in magnitudes and by the critics.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from jamflow_rt.train.discriminators import (
     generator_loss,
 )
 from jamflow_rt.train.loop import Loop
-from jamflow_rt.train.sound_data import Shard, open_shards
+from jamflow_rt.train.sound_data import Shard, open_shards, shard_shares
 from jamflow_rt.train.teachers import F0_SAMPLES
 
 VOICED_ABOVE = 40.0
 FRAMES = 56
 # Frames at the crop's edges whose context is missing.
 EDGE_LEFT, EDGE_RIGHT = 12, 4
+IN_PHASE = ("heart",)
 _RESOLUTIONS = (256, 512, 1024, 2048)
 
 
@@ -50,13 +51,13 @@ class VocoderRecipe:
 
 
 def _crops(shards: list[Shard], batch: int, seed: int) -> Iterator[tuple[Tensor, ...]]:
-    """Mel, sound, pulses, f0 and voicing of random crops, forever."""
+    """Mel, sound, pulses, f0, voicing and in-phase of random crops, forever."""
     random = np.random.default_rng(seed)
-    sizes = np.array([s.utterances for s in shards])
+    shares = shard_shares(shards)
     while True:
         rows: list[tuple[np.ndarray, ...]] = []
         while len(rows) < batch:
-            shard = shards[random.choice(len(shards), p=sizes / sizes.sum())]
+            shard = shards[random.choice(len(shards), p=shares)]
             index = int(random.integers(shard.utterances))
             begin, end = shard.mel_offsets[index], shard.mel_offsets[index + 1]
             if end - begin < FRAMES + 20:
@@ -85,6 +86,7 @@ def _crop(shard: Shard, index: int, start: int) -> tuple[np.ndarray, ...]:
         (pulses * voiced).astype(np.float32),
         pitch[::HOP].astype(np.float32),
         voiced[::HOP].astype(np.float32),
+        np.float32(shard.voice in IN_PHASE),
     )
 
 
@@ -95,14 +97,21 @@ def _compressed(sound: Tensor, n_fft: int) -> tuple[Tensor, Tensor]:
     return size.log(), spectrum * size**-0.5
 
 
-def spectral_losses(made: Tensor, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Log-mel L1, log-magnitude L1 over four resolutions, complex L1 (both compressed)."""
+def spectral_losses(made: Tensor, real: Tensor, in_phase: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Log-mel L1, log-magnitude L1 over four resolutions, complex L1 (both compressed).
+
+    Args:
+        made: (B, N) sound.
+        real: (B, N) sound.
+        in_phase: (B,) 1 where complex spectra can be compared, else 0.
+    """
     mel = (log_mel(made) - log_mel(real)).abs().mean()
     sizes, waves = [], []
     for n_fft in _RESOLUTIONS:
         (log_m, complex_m), (log_r, complex_r) = _compressed(made, n_fft), _compressed(real, n_fft)
         sizes.append((log_m - log_r).abs().mean())
-        waves.append((complex_m - complex_r).abs().mean() / complex_r.abs().mean())
+        error = (complex_m - complex_r).abs().mean((1, 2)) / complex_r.abs().mean()
+        waves.append((error * in_phase).sum() / in_phase.sum().clamp(min=1))
     return mel, torch.stack(sizes).mean(), torch.stack(waves).mean()
 
 
@@ -134,13 +143,13 @@ def train_vocoder(corpus: Path, work: Path, weights: Path, recipe: VocoderRecipe
         left = 1 - step / recipe.steps
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 200) * min(1.0, left / 0.5 + 0.02)
-        mel, real, pulses, f0, voiced = next(crops)
+        mel, real, pulses, f0, voiced, in_phase = next(crops)
         mel = mel + recipe.mel_noise * torch.rand(len(mel), 1, 1) * torch.randn_like(mel)
         rows = torch.randint(len(noise), (len(mel), FRAMES))
         predicted, voicing = vocoder.pitch(mel)
         made = vocoder.filter_sources(mel, pulses, noise[rows].flatten(1))
         made, real = made[:, inside], real[:, inside]
-        mel_loss, size_loss, wave_loss = spectral_losses(made, real)
+        mel_loss, size_loss, wave_loss = spectral_losses(made, real, in_phase)
         distance = (predicted.log() - f0.clamp(F0_MIN).log()).abs()
         pitch_loss = (distance * voiced).sum() / voiced.sum().clamp(min=1)
         voicing_loss = functional.binary_cross_entropy_with_logits(voicing, voiced)
