@@ -59,15 +59,10 @@ class JointData:
         self._shards = open_shards(corpus)
         self.voices = corpus_voices(corpus)
         self._numbers = {voice.name: voice.number for voice in self.voices}
-        shares = shard_shares(self._shards)
-        self._shares = [
-            sum(
-                p
-                for p, shard in zip(shares, self._shards, strict=True)
-                if shard.voice == voice.name
-            )
-            for voice in self.voices
-        ]
+        share_of = dict.fromkeys((voice.name for voice in self.voices), 0.0)
+        for shard, share in zip(self._shards, shard_shares(self._shards), strict=True):
+            share_of[shard.voice] += float(share)
+        self._shares = list(share_of.values())
         self._takes = []
         for shard in self._shards:
             if not shard.takes.exists():

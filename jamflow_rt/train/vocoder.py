@@ -86,7 +86,7 @@ def _crop(shard: Shard, index: int, start: int) -> tuple[np.ndarray, ...]:
         (pulses * voiced).astype(np.float32),
         pitch[::HOP].astype(np.float32),
         voiced[::HOP].astype(np.float32),
-        np.float32(shard.voice in IN_PHASE),
+        np.array(shard.voice in IN_PHASE, np.float32),
     )
 
 
