@@ -10,8 +10,10 @@ import typer
 from rich.console import Console
 
 from jamflow_rt.cli.terminal import Model, Portrait, Voice, progress, renderer_for, say_so
+from jamflow_rt.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from jamflow_rt.codec.face import FaceState
     from jamflow_rt.evaluate.take import Take
 
 # Heavy imports (torch, the models) stand inside the commands: --help answers at once.
@@ -35,6 +37,10 @@ def evaluate(
     ] = None,
     keep: Annotated[
         Path | None, typer.Option("--keep", help="Folder to write each sentence's WAV to.")
+    ] = None,
+    prepared: Annotated[
+        Path | None,
+        typer.Option("--prepared", help="Of `jamflow-rt prepare`: a real face to compare with."),
     ] = None,
     portrait: Portrait = None,
     voice: Voice = None,
@@ -71,6 +77,7 @@ def evaluate(
             listener=listener,
             judge=judge,
             renderer=renderer_for(bundle, portrait),
+            real_faces=_real_faces(prepared) if prepared is not None else (),
             settings=settings,
         )
     if output is not None:
@@ -97,6 +104,20 @@ def bench(
     )
     for table in found.tables():
         Console().print(table)
+
+
+def _real_faces(prepared: Path) -> Iterator[list[FaceState]]:
+    import numpy as np
+
+    from jamflow_rt.codec.motion import MotionSpace
+
+    clips = sorted((prepared / "clips").glob("*.npz"))
+    if not clips:
+        raise InvalidInput(f"{prepared} holds no clips: run `jamflow-rt prepare` first.")
+    space = MotionSpace.load(prepared / "motion.safetensors")
+    for path in clips:
+        with np.load(path) as clip:
+            yield space.decode(clip["latents"])
 
 
 def _kept(takes: Iterable[Take], folder: Path | None) -> Iterator[Take]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
+from jamflow_rt.codec.face import FaceState
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.evaluate.clicks import Clicks, measure_clicks
 from jamflow_rt.evaluate.lips import DrawnLandmarks, Lips, lip_gaps, measure_lips
+from jamflow_rt.evaluate.motion import Motion, measure_motion
+from jamflow_rt.evaluate.sync import Sync, measure_sync
 from jamflow_rt.evaluate.take import Take
 from jamflow_rt.evaluate.words import ErrorCount, character_errors, word_errors
 
@@ -44,6 +47,10 @@ class Report:
     """Mean DistillMOS."""
     lips: Lips | None
     clicks: Clicks | None
+    sync: Sync | None = None
+    motion: Motion | None = None
+    real_motion: Motion | None = None
+    """The same figures of real faces, when they were given."""
     settings: dict[str, object] = field(default_factory=dict)
     lines: tuple[Line, ...] = ()
 
@@ -84,6 +91,14 @@ class Report:
             yield "99.9th percentile inside windows", _jump(self.clicks.inside_p999)
             yield "largest inside windows", _jump(self.clicks.largest_inside)
             yield "edges above the 99.9th percentile", f"{self.clicks.share_above:.2%}"
+        if self.sync is not None:
+            yield "loudness and lip gap, correlation", f"{self.sync.correlation:.2f}"
+            yield "they agree best with the lips later by", f"{self.sync.peak * 40} ms"
+        if self.motion is not None:
+            real = asdict(self.real_motion) if self.real_motion is not None else {}
+            for name, value in asdict(self.motion).items():
+                beside = f" (real: {real[name]:.2f})" if real else ""
+                yield name.replace("_", " "), f"{value:.2f}{beside}"
 
 
 def evaluate(
@@ -92,6 +107,7 @@ def evaluate(
     listener: Listener | None = None,
     judge: Judge | None = None,
     renderer: DrawnLandmarks | None = None,
+    real_faces: Iterable[Sequence[FaceState]] = (),
     settings: dict[str, object] | None = None,
 ) -> Report:
     """Score takes. What has no judge is left out.
@@ -101,6 +117,7 @@ def evaluate(
         listener: sound at 24 kHz → what was heard.
         judge: sound at 24 kHz → opinion score.
         renderer: whose drawn lips are measured.
+        real_faces: sequences of a real face, whose motion is measured beside.
         settings: noted in the report.
     """
     kept: list[Take] = []
@@ -132,6 +149,9 @@ def evaluate(
         quality=float(np.mean(scores)) if scores else None,
         lips=measure_lips(gaps),
         clicks=measure_clicks(kept),
+        sync=measure_sync((take.sound, opening) for take, opening in gaps),
+        motion=measure_motion(take.faces for take in kept),
+        real_motion=measure_motion(real_faces),
         settings=settings or {},
         lines=tuple(lines),
     )
