@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -36,6 +36,9 @@ class Motion:
     """A minute."""
 
 
+_AVERAGED = tuple(field.name for field in fields(Motion) if field.name != "blinks")
+
+
 def measure_motion(sequences: Iterable[Sequence[FaceState]]) -> Motion | None:
     """Figures of sequences of faces at 25 a second; None when none has four frames."""
     rows, blinks, frames = [], 0, 0
@@ -60,8 +63,10 @@ def measure_motion(sequences: Iterable[Sequence[FaceState]]) -> Motion | None:
         frames += len(faces)
     if not rows:
         return None
-    means = [float(column.mean()) for column in np.array(rows).T]
-    return Motion(*means, blinks * 60 * MOTION_RATE / frames)
+    means = np.array(rows).mean(0).tolist()
+    return Motion(
+        **dict(zip(_AVERAGED, means, strict=True)), blinks=blinks * 60 * MOTION_RATE / frames
+    )
 
 
 def _roughness(steps: np.ndarray) -> float:
