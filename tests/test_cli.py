@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from jamflow_rt.cli import app
 from jamflow_rt.config import ServerConfig
 from jamflow_rt.errors import Failed, NotSupported
+from tests.test_joint_data import write_clips
 from tests.toy import save_toy_bundle
 
 Cli = Callable[..., Result]
@@ -239,6 +240,26 @@ def test_evaluate_reports_on_what_the_model_says(cli: Cli, bundle: Path, tmp_pat
         "evaluations": 1,
     }
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["0000.wav", "0001.wav"]
+
+
+@pytest.mark.usefixtures("judges")
+def test_evaluate_compares_with_real_faces(
+    cli: Cli, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "s.txt").write_text("Hi.\n")
+    prepared, report = tmp_path / "prepared", tmp_path / "report.json"
+    prepared.mkdir()
+    arguments = ["evaluate", "--sentences", tmp_path / "s.txt", "-o", report, "--model", bundle]
+    arguments += ["--prepared", prepared]
+    result = cli(*arguments)
+    assert result.exit_code == 2 and "jamflow-rt prepare" in result.stderr
+    write_clips(prepared)
+    monkeypatch.setattr("jamflow_rt.train.teacher_motion.HELD_OUT_CLIPS", 2)
+    assert cli(*arguments).exit_code == 0
+    found = json.loads(report.read_text())
+    assert found["listening"]["clips"] == 2
+    assert found["real_motion"]["lip_speed"] == pytest.approx(0.0, abs=1e-5)
+    assert found["motion"]["lip_speed"] > 0
 
 
 @pytest.mark.usefixtures("judges")

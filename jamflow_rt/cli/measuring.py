@@ -13,6 +13,9 @@ from jamflow_rt.cli.terminal import Model, Portrait, Voice, progress, renderer_f
 from jamflow_rt.errors import InvalidInput
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from jamflow_rt.codec.face import FaceState
     from jamflow_rt.evaluate.take import Take
 
@@ -40,7 +43,9 @@ def evaluate(
     ] = None,
     prepared: Annotated[
         Path | None,
-        typer.Option("--prepared", help="Of `jamflow-rt prepare`: a real face to compare with."),
+        typer.Option(
+            "--prepared", help="What `jamflow-rt prepare` wrote: real faces to compare with."
+        ),
     ] = None,
     portrait: Portrait = None,
     voice: Voice = None,
@@ -61,10 +66,12 @@ def evaluate(
         report = score(shown, listener=listener, judge=judge, settings=settings)
     else:
         from jamflow_rt.bundle import Bundle
+        from jamflow_rt.evaluate.listening import measure_listening
         from jamflow_rt.evaluate.synthesis import Synthesiser
 
         bundle = Bundle.load(model)
         synthesise = Synthesiser(bundle, evaluations=evaluations, whole=not windows, voice=voice)
+        real = _real_clips(prepared) if prepared is not None else []
         made = (synthesise(line, seed) for seed, line in enumerate(lines))
         shown = progress(_kept(made, keep), len(lines), "evaluating")
         settings |= {
@@ -77,7 +84,8 @@ def evaluate(
             listener=listener,
             judge=judge,
             renderer=renderer_for(bundle, portrait),
-            real_faces=_real_faces(prepared) if prepared is not None else (),
+            real_faces=[faces for _, faces in real],
+            listening=measure_listening(real, synthesise.listen),
             settings=settings,
         )
     if output is not None:
@@ -106,18 +114,16 @@ def bench(
         Console().print(table)
 
 
-def _real_faces(prepared: Path) -> Iterator[list[FaceState]]:
-    import numpy as np
-
+def _real_clips(prepared: Path) -> list[tuple[NDArray[np.float32], list[FaceState]]]:
+    """Sound and faces of the clips that training never saw."""
     from jamflow_rt.codec.motion import MotionSpace
+    from jamflow_rt.train.teacher_motion import HELD_OUT_CLIPS, read_clips
 
-    clips = sorted((prepared / "clips").glob("*.npz"))
+    clips = read_clips(prepared)[-HELD_OUT_CLIPS:]
     if not clips:
         raise InvalidInput(f"{prepared} holds no clips: run `jamflow-rt prepare` first.")
     space = MotionSpace.load(prepared / "motion.safetensors")
-    for path in clips:
-        with np.load(path) as clip:
-            yield space.decode(clip["latents"])
+    return [(sound, space.decode(latents)) for latents, sound, _ in clips]
 
 
 def _kept(takes: Iterable[Take], folder: Path | None) -> Iterator[Take]:

@@ -15,6 +15,7 @@ from jamflow_rt.codec.face import FaceState
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.evaluate.clicks import Clicks, measure_clicks
 from jamflow_rt.evaluate.lips import DrawnLandmarks, Lips, lip_gaps, measure_lips
+from jamflow_rt.evaluate.listening import Listening
 from jamflow_rt.evaluate.motion import Motion, measure_motion
 from jamflow_rt.evaluate.sync import Sync, measure_sync
 from jamflow_rt.evaluate.take import Take
@@ -51,6 +52,7 @@ class Report:
     motion: Motion | None = None
     real_motion: Motion | None = None
     """The same figures of real faces, when they were given."""
+    listening: Listening | None = None
     settings: dict[str, object] = field(default_factory=dict)
     lines: tuple[Line, ...] = ()
 
@@ -94,6 +96,11 @@ class Report:
         if self.sync is not None:
             yield "loudness and lip gap, correlation", f"{self.sync.correlation:.2f}"
             yield "they agree best with the lips later by", f"{self.sync.peak * 40} ms"
+        if self.listening is not None:
+            yield (
+                f"lips from sound alone, correlation with real ones ({self.listening.clips} clips)",
+                f"{self.listening.correlation:.2f}",
+            )
         if self.motion is not None:
             real = asdict(self.real_motion) if self.real_motion is not None else {}
             for name, value in asdict(self.motion).items():
@@ -108,6 +115,7 @@ def evaluate(
     judge: Judge | None = None,
     renderer: DrawnLandmarks | None = None,
     real_faces: Iterable[Sequence[FaceState]] = (),
+    listening: Listening | None = None,
     settings: dict[str, object] | None = None,
 ) -> Report:
     """Score takes. What has no judge is left out.
@@ -118,6 +126,7 @@ def evaluate(
         judge: sound at 24 kHz → opinion score.
         renderer: whose drawn lips are measured.
         real_faces: sequences of a real face, whose motion is measured beside.
+        listening: how the lips follow sound alone, if that was measured.
         settings: noted in the report.
     """
     kept: list[Take] = []
@@ -152,6 +161,7 @@ def evaluate(
         sync=measure_sync((take.sound, opening) for take, opening in gaps),
         motion=measure_motion(take.faces for take in kept),
         real_motion=measure_motion(real_faces),
+        listening=listening,
         settings=settings or {},
         lines=tuple(lines),
     )

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 
-from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, SAMPLES_PER_MOTION
+from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, SAMPLE_RATE, SAMPLES_PER_MOTION
 from jamflow_rt.bundle import Bundle
+from jamflow_rt.codec.face import FaceState
 from jamflow_rt.config import SamplingConfig, WindowConfig
 from jamflow_rt.evaluate.take import Take
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.flow.window import Window, WindowResult
 from jamflow_rt.stream.performance import Performance, Shot
+from jamflow_rt.stream.sound import BeatCutter
 from jamflow_rt.stream.sources import text_parts, text_piece
 from jamflow_rt.stream.windows import WindowPlanner
 from jamflow_rt.text.timeline import PhonemeSpan, Timeline
@@ -99,6 +102,17 @@ class Synthesiser:
             phonemes=_in_a_row([timeline for _, timeline in parts]),
             edges=tuple(edges),
         )
+
+    def listen(self, sound: NDArray[np.float32]) -> list[FaceState]:
+        """Move the face to a given sound (N,) at 24 kHz, without knowing its words."""
+        performance = Performance(
+            self._bundle.motion, self._bundle.vocoder, WindowPlanner(self._bundle.windows), seed=0
+        )
+        performance.score.extend(BeatCutter(SAMPLE_RATE, "heard").push(sound, last=True))
+        shots: list[Shot] = []
+        while not performance.idle_next:
+            shots += self._window(performance, Stopwatch())
+        return [shot.face for shot in shots]
 
     def _window(self, performance: Performance, watch: Stopwatch) -> list[Shot]:
         job = performance.next_job()
