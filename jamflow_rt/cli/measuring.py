@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from jamflow_rt.codec.face import FaceState
     from jamflow_rt.evaluate.take import Take
 
+_SAMPLES = 6
+"""Takes that a page lets one hear and see."""
+
 # Heavy imports (torch, the models) stand inside the commands: --help answers at once.
 
 
@@ -28,6 +31,9 @@ def evaluate(
         int | None, typer.Option("--limit", min=1, help="Only the first lines.")
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="JSON report.")] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="Folder for a web page with plots and samples.")
+    ] = None,
     evaluations: Annotated[
         int | None, typer.Option("--evaluations", min=1, max=64, help="Euler steps a window.")
     ] = None,
@@ -52,6 +58,7 @@ def evaluate(
     model: Model = None,
 ) -> None:
     """Measure words, quality, lips and clicks on the sentences of a file."""
+    from jamflow_rt.evaluate.page import write_page
     from jamflow_rt.evaluate.quality import DistillMos
     from jamflow_rt.evaluate.recogniser import Recogniser
     from jamflow_rt.evaluate.report import evaluate as score
@@ -60,8 +67,10 @@ def evaluate(
     lines = read_sentences(sentences, limit)
     listener, judge = Recogniser(), DistillMos()
     settings: dict[str, object] = {"sentences": sentences.name}
+    samples: list[Take] = []
+    renderer = None
     if audio_dir is not None:
-        takes = takes_from_folder(audio_dir, lines)
+        takes = _sampled(takes_from_folder(audio_dir, lines), samples)
         shown = progress(takes, len(lines), "evaluating")
         report = score(shown, listener=listener, judge=judge, settings=settings)
     else:
@@ -73,7 +82,8 @@ def evaluate(
         synthesise = Synthesiser(bundle, evaluations=evaluations, whole=not windows, voice=voice)
         real = _real_clips(prepared) if prepared is not None else []
         made = (synthesise(line, seed) for seed, line in enumerate(lines))
-        shown = progress(_kept(made, keep), len(lines), "evaluating")
+        shown = progress(_sampled(_kept(made, keep), samples), len(lines), "evaluating")
+        renderer = renderer_for(bundle, portrait)
         settings |= {
             "windows": windows,
             "voice": bundle.voice(voice).name,
@@ -83,13 +93,15 @@ def evaluate(
             shown,
             listener=listener,
             judge=judge,
-            renderer=renderer_for(bundle, portrait),
+            renderer=renderer,
             real_faces=[faces for _, faces in real],
             listening=measure_listening(real, synthesise.listen),
             settings=settings,
         )
     if output is not None:
         report.write(output)
+    if page is not None:
+        say_so(f"{write_page(report, samples, renderer, page)}: written")
     Console().print(report.table())
 
 
@@ -133,4 +145,12 @@ def _kept(takes: Iterable[Take], folder: Path | None) -> Iterator[Take]:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             write_wav(take.sound, folder / f"{index:04}.wav")
+        yield take
+
+
+def _sampled(takes: Iterable[Take], samples: list[Take]) -> Iterator[Take]:
+    """The takes; the first ones also go into `samples`."""
+    for take in takes:
+        if len(samples) < _SAMPLES:
+            samples.append(take)
         yield take

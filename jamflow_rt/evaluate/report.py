@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -72,11 +72,12 @@ class Report:
         table = Table(title=f"{self.sentences} sentences, {self.seconds:.0f} s of sound")
         table.add_column("measure")
         table.add_column("value", justify="right")
-        for name, value in self._rows():
+        for name, value in self.rows():
             table.add_row(name, value)
         return table
 
-    def _rows(self) -> Iterable[tuple[str, str]]:
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """(measure, value) of everything that was measured, as people read it."""
         if self.word_error_rate is not None and self.character_error_rate is not None:
             yield "word error rate (Whisper tiny.en)", f"{self.word_error_rate:.1%}"
             yield "character error rate", f"{self.character_error_rate:.1%}"
