@@ -169,6 +169,14 @@ def test_rewinding_before_the_beginning_finds_rest(performance: Performance) -> 
     assert len(window.motion) == 36
 
 
+def test_after_a_cut_the_first_idle_window_is_short(performance: Performance) -> None:
+    performance.score.extend(text_cells(4))
+    play(performance)
+    performance.cut(performance.frame, performance.frame)
+    lengths = [play(performance)[0].plan.new for _ in range(2)]
+    assert lengths == [min(WINDOWS.growth), 4]
+
+
 def test_a_cut_silences_the_prefix_from_the_cut_and_keeps_the_motion(
     performance: Performance,
 ) -> None:

@@ -52,6 +52,11 @@ def test_idle_windows_have_one_size() -> None:
     assert (plan.prefix, plan.new, plan.look_ahead) == (4, 4, 1)
 
 
+def test_idling_in_a_hurry_takes_the_shortest_window() -> None:
+    planner = WindowPlanner(WindowConfig(prefix=4, growth=(2, 4, 8), look_ahead=1))
+    assert planner.silence(hurry=True).beats == planner.lengths[0] == 7
+
+
 def test_nothing_to_say_is_no_window() -> None:
     with pytest.raises(InvalidInput, match="at least one beat"):
         WindowPlanner(WindowConfig()).speech(0, 0)

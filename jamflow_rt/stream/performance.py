@@ -142,6 +142,8 @@ class Performance:
         # Windows since the last idling: they grow.
         self._windows = 0
         self._voice: VocoderStream | None = None
+        # True after an interrupt: the mouth is to close soon.
+        self._hurry = False
 
     @property
     def idle_next(self) -> bool:
@@ -151,7 +153,9 @@ class Performance:
     def next_plan(self) -> WindowPlan:
         """The shape of the next window."""
         ready = self.score.ready
-        return self._planner.speech(self._windows, ready) if ready else self._planner.silence()
+        if ready:
+            return self._planner.speech(self._windows, ready)
+        return self._planner.silence(self._hurry)
 
     def next_job(self) -> Job:
         """The next window. Changes nothing but the vocoder's stream, which the job takes along."""
@@ -191,6 +195,7 @@ class Performance:
         self._mel = np.concatenate([self._mel, chunk.mel])[-HISTORY_BEATS * BEAT_MEL :]
         self._motion = np.concatenate([self._motion, chunk.motion])[-HISTORY_BEATS * BEAT_MOTION :]
         self.frame += len(chunk.motion)
+        self._hurry = False
         self._beat += job.plan.new
         self.score.drop(len(job.cells))
         if job.idle:
@@ -213,13 +218,18 @@ class Performance:
         self._truncate(frame)
         self._voice, self._windows = None, 0
 
+    def forget(self) -> None:
+        """Forget what was to be performed: idling is next, and soon."""
+        self.score.clear()
+        self._hurry = True
+
     def cut(self, silent: int, resume: int) -> None:
         """Interrupt: sound ends at frame `silent`, the motion goes on as generated to `resume`.
 
         What was to be performed is forgotten. The next window starts at `resume` and sees in its
         prefix what was really shown: silence after the cut, and the face as it moved on.
         """
-        self.score.clear()
+        self.forget()
         resume = min(max(resume, silent), self.frame)
         self._truncate(resume)
         mels = min(round((resume - silent) * MEL_PER_MOTION), len(self._mel))

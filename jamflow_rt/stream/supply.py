@@ -82,7 +82,7 @@ class Supply:
         self._take_back()
         shot = self._playout.next_shot
         silent = self._performance.frame if shot is None else shot.index
-        self._performance.score.clear()
+        self._performance.forget()
         self._performance.cut(silent, self._reach())
         self._playout.drop_from(self._performance.frame)
 

@@ -48,9 +48,10 @@ class WindowPlanner:
         length = min((g for g in growth if g >= new), default=wanted)
         return WindowPlan(self.config.prefix, new, length - new + self.config.look_ahead)
 
-    def silence(self) -> WindowPlan:
-        """A window of idling."""
-        return WindowPlan(self.config.prefix, self.idle, self.config.look_ahead)
+    def silence(self, hurry: bool = False) -> WindowPlan:
+        """A window of idling; in a hurry the shortest there is."""
+        new = min(self.config.growth) if hurry else self.idle
+        return WindowPlan(self.config.prefix, new, self.config.look_ahead)
 
     @property
     def lengths(self) -> tuple[int, ...]:
