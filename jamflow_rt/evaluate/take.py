@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from jamflow_rt.beats import SAMPLE_RATE
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.sound_file import read_sound
 from jamflow_rt.text.timeline import PhonemeSpan
 
 
@@ -33,28 +33,6 @@ class Take:
     def seconds(self) -> float:
         """Length of the sound."""
         return len(self.sound) / SAMPLE_RATE
-
-
-def read_sound(path: Path) -> NDArray[np.float32]:
-    """A sound file of any kind as mono float32 at 24 kHz.
-
-    Raises:
-        InvalidInput: the file cannot be read or holds no sound.
-    """
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise InvalidInput(f"{path} holds no sound.")
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-            blocks = [
-                block.to_ndarray()[0]
-                for frame in container.decode(audio=0)
-                for block in resampler.resample(frame)
-            ]
-            blocks += [block.to_ndarray()[0] for block in resampler.resample(None)]
-    except (OSError, av.FFmpegError) as error:
-        raise InvalidInput(f"{path} cannot be read as sound: {error}.") from error
-    return np.concatenate(blocks).astype(np.float32)
 
 
 def takes_from_folder(folder: Path, sentences: list[str]) -> list[Take]:

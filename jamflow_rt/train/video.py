@@ -10,8 +10,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from jamflow_rt.beats import MOTION_RATE, SAMPLE_RATE
+from jamflow_rt.beats import MOTION_RATE
 from jamflow_rt.errors import InvalidInput, NotSupported
+from jamflow_rt.sound_file import read_sound
 
 
 class TrackedVideo(NamedTuple):
@@ -20,21 +21,6 @@ class TrackedVideo(NamedTuple):
     landmarks: NDArray[np.float32]  # (T, 478, 3) pixels; z in the same unit as x
     seen: NDArray[np.bool_]  # (T,) False where no face was found (the landmarks are interpolated)
     sound: NDArray[np.float32]  # (N,) mono at 24 kHz
-
-
-def decode_sound(path: Path) -> NDArray[np.float32]:
-    """The sound of a media file, mono float32 at 24 kHz. Empty when there is no sound."""
-    with av.open(str(path)) as container:
-        if not container.streams.audio:
-            return np.zeros(0, np.float32)
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-        parts = [
-            out.to_ndarray()[0]
-            for frame in container.decode(audio=0)
-            for out in resampler.resample(frame)
-        ]
-        parts += [out.to_ndarray()[0] for out in resampler.resample(None)]
-    return np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
 
 
 def _pictures(path: Path) -> Iterator[NDArray[np.uint8]]:
@@ -68,7 +54,7 @@ class Tracker:
         """Landmarks and sound of one 25 frames/s video of one face.
 
         Raises:
-            InvalidInput: the frame rate is not 25, or no frame shows a face.
+            InvalidInput: the frame rate is not 25, no frame shows a face, or there is no sound.
         """
         vision = self._mp.tasks.vision
         options = vision.FaceLandmarkerOptions(
@@ -97,5 +83,5 @@ class Tracker:
         every = np.arange(len(points))
         filled = np.stack([np.interp(every, good, column) for column in known.T], axis=1)
         return TrackedVideo(
-            filled.reshape(len(points), -1, 3).astype(np.float32), seen, decode_sound(path)
+            filled.reshape(len(points), -1, 3).astype(np.float32), seen, read_sound(path)
         )
