@@ -29,6 +29,7 @@ def test_a_step_at_an_edge_is_found_and_does_not_count_inside() -> None:
     assert found.largest_at_edges > 0.15
     assert found.largest_inside < 0.02
     assert found.share_above >= 0.5
+    assert found.share_sticking_out == 0.5
 
 
 def test_a_step_beside_an_edge_is_no_edge() -> None:
@@ -37,6 +38,7 @@ def test_a_step_beside_an_edge_is_no_edge() -> None:
     found = measure_clicks([Take("a", sound, edges=EDGES)])
     assert found is not None
     assert found.largest_at_edges < 0.02
+    assert found.share_sticking_out == 0.0
     assert found.largest_inside > 0.15
 
 

@@ -35,6 +35,20 @@ def test_a_stream_equals_decoding_in_one_piece(cuts: list[int], seed: int) -> No
     np.testing.assert_allclose(np.concatenate(parts), whole[: at * HOP], atol=1e-4)
 
 
+def test_a_piece_begins_where_the_last_one_was_going() -> None:
+    mel, other = some_mel(60, 1), some_mel(60, 2)
+    expected = VOCODER.decode(np.concatenate([mel[:30], other[30:]]))
+    anew = VOCODER.decode(mel)
+    stream = VOCODER.stream()
+    stream.push(mel[:30], other[30:])
+    piece = stream.push(mel[30:45], mel[45:])
+    seam, end = slice(30 * HOP, 30 * HOP + 20), slice(31 * HOP, 45 * HOP)
+    scale = np.abs(anew).max()
+    assert np.abs(piece[:20] - expected[seam]).max() < 0.01 * scale
+    assert np.abs(piece[:20] - anew[seam]).max() > 0.01 * scale
+    assert np.abs(piece[HOP:]).max() <= 1.5 * np.abs(anew[end]).max()
+
+
 def test_right_context_is_all_that_is_needed() -> None:
     mel = some_mel(80)
     other = mel.copy()

@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from scipy.ndimage import gaussian_filter1d
 
 from jamflow_rt.codec.face import N_LANDMARKS, FaceState
 from jamflow_rt.config import MotionGroup
 from jamflow_rt.errors import InvalidInput
 
 POSE_SIZE = 6
+STEADY_FRAMES = 1.5
+"""Standard deviation of the filter that keeps a head steady."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,16 @@ class MotionSpace:
             )
             for mesh, p in zip(meshes, pose, strict=True)
         ]
+
+    def steady(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The same motion (T, D) with a steady head: what is generated trembles a little.
+
+        A Gaussian of 1.5 frames, as real heads were smoothed with before they were learned.
+        """
+        calm = latents.copy()
+        head = np.s_[:, -POSE_SIZE:]
+        calm[head] = gaussian_filter1d(latents[head], STEADY_FRAMES, axis=0, mode="nearest")
+        return calm
 
     def encode(self, meshes: NDArray[np.float32], pose: NDArray[np.float32]) -> NDArray[np.float32]:
         """Latents (T, D) of canonical meshes (T, 478, 3) and raw poses (T, 6)."""

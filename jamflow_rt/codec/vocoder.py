@@ -2,7 +2,7 @@
 
 A pitch network reads f0 and voicing from the mel; a filter network reads complex filters; the
 STFTs of a pulse train and of noise pass the filters and are overlap-added. All convolutions look
-only one frame ahead, so the sound of a frame is final once 9 more frames are known, and a stream
+only one frame ahead, so the sound of a frame is final once 10 more frames are known, and a stream
 equals an offline run.
 """
 
@@ -27,6 +27,9 @@ Floats = NDArray[np.float32]
 _BINS = N_FFT // 2 + 1
 _KERNEL, _LEFT, _RIGHT = 7, 5, 1
 F0_MIN, F0_MAX = 60.0, 500.0
+# The frames that follow a piece are generated anew with the next one and come out a little
+# different; the pieces are blended over the first frame, or one would hear the seam.
+_RISE = (0.5 - 0.5 * np.cos(np.pi * (np.arange(HOP) + 0.5) / HOP)).astype(np.float32)
 
 
 class VocoderStream(Protocol):
@@ -122,8 +125,11 @@ class HarmonicVocoder(nn.Module):
 
     @property
     def right(self) -> int:
-        """Overlap-add needs two frames more, and their filters one a layer and the embedding."""
-        return 2 + 1 + self.FILTER_LAYERS
+        """Overlap-add needs two frames more, and their filters one a layer and the embedding.
+
+        One more, since a stream blends each piece into the next over a frame.
+        """
+        return 2 + 1 + self.FILTER_LAYERS + 1
 
     @property
     def left(self) -> int:
@@ -204,6 +210,8 @@ class HarmonicStream:
         self._anchor = history - 4
         self._phase = 0.0
         self._frame = 0
+        # How the last piece would have gone on, had the frames that followed it come true.
+        self._onward: Floats | None = None
 
     @torch.inference_mode()
     def push(self, mel: Floats, ahead: Floats) -> Floats:
@@ -238,4 +246,9 @@ class HarmonicStream:
         self._phase = float(phase[new * HOP])
         self._history = frames[new : new + old].clone()
         self._frame += new
-        return sound[old * HOP : (old + new) * HOP].numpy()
+        piece = sound[old * HOP : (old + new) * HOP].numpy()
+        if self._onward is not None:
+            piece = piece.copy()
+            piece[:HOP] = self._onward + _RISE * (piece[:HOP] - self._onward)
+        self._onward = sound[(old + new) * HOP : (old + new + 1) * HOP].numpy()
+        return piece

@@ -94,6 +94,10 @@ class Report:
             yield "99.9th percentile inside windows", _jump(self.clicks.inside_p999)
             yield "largest inside windows", _jump(self.clicks.largest_inside)
             yield "edges above the 99.9th percentile", f"{self.clicks.share_above:.2%}"
+            yield (
+                "edges that jump more than all within 10 ms (chance: 0.21%)",
+                f"{self.clicks.share_sticking_out:.2%}",
+            )
         if self.sync is not None:
             yield "loudness and lip gap, correlation", f"{self.sync.correlation:.2f}"
             yield "they agree best with the lips later by", f"{self.sync.peak * 40} ms"

@@ -78,7 +78,8 @@ class Job:
         first, new = self.plan.prefix, self.plan.new
         mel = result.mel[first * BEAT_MEL : (first + new) * BEAT_MEL]
         ahead = result.mel[(first + new) * BEAT_MEL :][: self.right]
-        motion = result.motion[first * BEAT_MOTION : (first + new) * BEAT_MOTION]
+        motion = self.space.steady(result.motion)
+        motion = motion[first * BEAT_MOTION : (first + new) * BEAT_MOTION]
         sound = self._sound(mel, ahead).reshape(-1, SAMPLES_PER_MOTION)
         shots = [
             Shot(self.start + i, face, sound[i], self._speech(i // BEAT_MOTION))
