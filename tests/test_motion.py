@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jamflow_rt.codec.alignment import Pose, align, place
-from jamflow_rt.codec.motion import MotionSpace
+from jamflow_rt.codec.motion import POSE_SIZE, MotionSpace
 from jamflow_rt.errors import InvalidInput
 from tests.toy import toy_space
 
@@ -65,3 +65,16 @@ def test_alignment_takes_the_pose_out_and_place_puts_it_back() -> None:
     np.testing.assert_allclose(place(canonical, found), placed, rtol=1e-4, atol=1e-2)
     np.testing.assert_allclose(found.scale, pose.scale, rtol=2e-2)
     np.testing.assert_allclose(found.rotation, pose.rotation, atol=2e-2)
+
+
+def test_a_steady_head_trembles_less_and_the_face_is_left_alone() -> None:
+    space = toy_space()
+    random = np.random.default_rng(0)
+    latents = random.standard_normal((40, space.size)).astype(np.float32)
+    latents[:, -POSE_SIZE:] += np.linspace(0, 20, 40, dtype=np.float32)[:, None]
+    calm = space.steady(latents)
+    np.testing.assert_array_equal(calm[:, :-POSE_SIZE], latents[:, :-POSE_SIZE])
+    before, after = (np.abs(np.diff(m[:, -POSE_SIZE:], 2, axis=0)).mean() for m in (latents, calm))
+    assert after < before / 5
+    middle = slice(8, -8)
+    assert np.abs(calm[middle, -POSE_SIZE:] - latents[middle, -POSE_SIZE:]).mean() < 1.2
