@@ -130,22 +130,35 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return put
 
 
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "face_landmarker.task"
+    path.write_bytes(MODEL)
+    return path
+
+
+def test_a_missing_model_is_named(use: Callable[[int], None], tmp_path: Path) -> None:
+    use(1)
+    with pytest.raises(InvalidInput, match=r"no face landmarker .*gone\.task"):
+        find_face(np.zeros((200, 200, 3), np.uint8), tmp_path / "gone.task")
+
+
 def test_one_face_is_found_in_pixels_of_the_picture(
-    use: Callable[[int], None], tmp_path: Path
+    use: Callable[[int], None], model: Path
 ) -> None:
     use(1)
-    marks = find_face(np.zeros((2000, 4000, 3), np.uint8), tmp_path)
+    marks = find_face(np.zeros((2000, 4000, 3), np.uint8), model)
     assert marks.shape == (478, 3)
     assert marks[0] == pytest.approx([2000, 500, -400])
 
 
 @pytest.mark.parametrize(("faces", "complaint"), [(0, "no face"), (2, "2 faces")])
 def test_none_and_several_are_errors(
-    use: Callable[[int], None], tmp_path: Path, faces: int, complaint: str
+    use: Callable[[int], None], model: Path, faces: int, complaint: str
 ) -> None:
     use(faces)
     with pytest.raises(InvalidInput, match=complaint):
-        find_face(np.zeros((200, 200, 3), np.uint8), tmp_path)
+        find_face(np.zeros((200, 200, 3), np.uint8), model)
 
 
 def test_without_mediapipe_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,10 +107,12 @@ def find_face(picture: NDArray[np.uint8], model: Path | None = None) -> NDArray[
 
     Raises:
         NotSupported: MediaPipe is not installed.
-        InvalidInput: there is no face, or more than one.
+        InvalidInput: there is no face, or more than one, or no file `model`.
         Failed: the model file cannot be fetched.
     """
     mediapipe = _mediapipe()
+    if model is not None and not model.is_file():
+        raise InvalidInput(f"There is no face landmarker {model}: get it from {URL}.")
     height, width = picture.shape[:2]
     ratio = min(1.0, _SEARCHED / max(height, width))
     small = picture

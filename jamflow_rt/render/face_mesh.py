@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,23 +23,16 @@ RINGS = ((0.6, 1.0, 0.7), (2.4, 0.5, 2.2), (5.0, 0.0, 3.5))
 Follow = Callable[[float, float], float]
 
 
-class Face(Protocol):
+@dataclass(frozen=True)
+class Face:
     """Where the skin lies."""
 
-    @property
-    def rest(self) -> Array:
-        """(478, 3) the landmarks at rest."""
-        ...
-
-    @property
-    def texture(self) -> Array:
-        """(478, 3) the same places in the picture."""
-        ...
-
-    @property
-    def triangles(self) -> NDArray[np.int32]:
-        """(M, 3) the face with openings at the mouth and the eyes."""
-        ...
+    rest: Array
+    """(478, 3) the landmarks at rest."""
+    texture: Array
+    """(478, 3) the same places in the picture."""
+    triangles: NDArray[np.int32]
+    """(M, 3) the face with openings at the mouth and the eyes."""
 
 
 def face_layer(

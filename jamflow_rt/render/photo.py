@@ -8,7 +8,7 @@ itself shows between parted lips.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,10 @@ from scipy.spatial.transform import Rotation
 
 from jamflow_rt.codec.alignment import align
 from jamflow_rt.errors import InvalidInput
-from jamflow_rt.render.face_mesh import RINGS, face_layer
+from jamflow_rt.render.face_mesh import RINGS, Face, face_layer
 from jamflow_rt.render.portrait import Layer, Portrait
 from jamflow_rt.render.portraits import canonical_face, load_portrait
-from jamflow_rt.render.rig import Grid, Mesh, Pull, grid_layer
+from jamflow_rt.render.rig import Area, Grid, Mesh, Pull, grid_layer
 from jamflow_rt.render.topology import EYES, LOWER_LIP, OVAL, UPPER_LIP, Eye, Lips, without_holes
 
 Array = NDArray[np.float32]
@@ -47,23 +47,6 @@ _EYE_MARGIN = 0.8
 _GAZE_REACH = 0.9
 
 
-@dataclass(frozen=True)
-class _Area:
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-
-@dataclass(frozen=True)
-class _Face:
-    """See `face_mesh.Face`."""
-
-    rest: Array
-    texture: Array
-    triangles: NDArray[np.int32]
-
-
 def portrait_from_photo(picture: Picture, landmarks: Array, name: str) -> Portrait:
     """Make a portrait of a photograph.
 
@@ -84,10 +67,10 @@ def portrait_from_photo(picture: Picture, landmarks: Array, name: str) -> Portra
     _check(picture, landmarks, turn)
 
     cut, origin, unit = _cut(picture, landmarks, scale, centre)
-    area = _Area(*(-origin / unit), *((1 - origin) / unit))
+    area = Area(*(-origin / unit), *((1 - origin) / unit))
     shown = (upright @ turn.T).astype(np.float32)
     rest, parted = _closed(upright)
-    face = _Face(_flattened((rest @ turn.T).astype(np.float32)), shown, without_holes(triangles))
+    face = Face(_flattened((rest @ turn.T).astype(np.float32)), shown, without_holes(triangles))
     image = _opaque(cut)
     around = _Around(face.rest, area)
     layers = [
@@ -97,9 +80,11 @@ def portrait_from_photo(picture: Picture, landmarks: Array, name: str) -> Portra
     ]
     if parted:
         layers.append(_between_lips(cut, face, area))
-    layers += [_lip_edge("upper_edge", cut, face, UPPER_LIP, 1.0, area)]
-    layers += [_lip_edge("lower_edge", cut, face, LOWER_LIP, -0.4, area)]
-    layers += [face_layer(face, image, area, skirts=False, follow=around.follow_at)]
+    layers += [
+        _lip_edge("upper_edge", cut, face, UPPER_LIP, 1.0, area),
+        _lip_edge("lower_edge", cut, face, LOWER_LIP, -0.4, area),
+        face_layer(face, image, area, skirts=False, follow=around.follow_at),
+    ]
     return Portrait(name, rest, origin.astype(np.float32), unit, tuple(layers), turn)
 
 
@@ -181,7 +166,7 @@ def _flattened(rest: Array) -> Array:
 class _Around:
     """The head beyond its face: how far back it lies and how much of its movement it shares."""
 
-    def __init__(self, rest: Array, area: _Area) -> None:
+    def __init__(self, rest: Array, area: Area) -> None:
         self._area = area
         # The outline, densely: distances to it are distances to the nearest of these.
         closed = np.concatenate([rest[OVAL], rest[OVAL[:1]]])
@@ -225,11 +210,11 @@ def _smooth(share: NDArray[np.float64]) -> NDArray[np.float64]:
     return smooth
 
 
-def _eye_layer(name: str, image: Picture, face: _Face, eye: Eye, area: _Area) -> Layer:
+def _eye_layer(name: str, image: Picture, face: Face, eye: Eye, area: Area) -> Layer:
     """An eye as photographed, behind the lids; it looks about a little."""
     lids = face.rest[np.concatenate([eye.upper, eye.lower])]
     low, high = lids[:, :2].min(0) - _EYE_MARGIN, lids[:, :2].max(0) + _EYE_MARGIN
-    box = _Area(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+    box = Area(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
     iris = face.rest[eye.iris, :2]
     depth = float(lids[:, 2].mean())
 
@@ -237,17 +222,16 @@ def _eye_layer(name: str, image: Picture, face: _Face, eye: Eye, area: _Area) ->
         near = float(np.exp(-(np.hypot(x - iris[0], y - iris[1]) ** 2) / _GAZE_REACH**2))
         return [(eye.iris, near)]
 
-    def flat(x: Array, y: Array) -> Array:
-        return np.full_like(x, depth)
-
-    def stiff(x: Array, y: Array) -> Array:
-        return np.ones_like(x)
-
-    layer = grid_layer(name, _patch(image, box, area), box, 0.3, Grid(flat, stiff, gaze))
-    return layer
+    grid = _stiff(depth)._replace(pulls=gaze)
+    return grid_layer(name, _patch(image, box, area), box, 0.3, grid)
 
 
-def _patch(image: Picture, box: _Area, area: _Area) -> Picture:
+def _stiff(depth: float) -> Grid:
+    """What lies flat within the head and moves with all of it."""
+    return Grid(lambda x, y: np.full_like(x, depth), lambda x, y: np.ones_like(x))
+
+
+def _patch(image: Picture, box: Area, area: Area) -> Picture:
     """What the picture, which shows `area`, shows in `box`."""
     size = image.shape[0]
     share = size / (area.right - area.left)
@@ -269,7 +253,7 @@ def _within(
     return left, top, right, bottom
 
 
-def _mouth(rest: Array, turn: Array, cut: Picture, face: _Face, area: _Area) -> list[Layer]:
+def _mouth(rest: Array, turn: Array, cut: Picture, face: Face, area: Area) -> list[Layer]:
     """The package's own mouth, as wide as this one, as bright as the picture."""
     sitter = load_portrait()
     corners = UPPER_LIP.inner[[0, -1]]
@@ -290,13 +274,13 @@ def _mouth(rest: Array, turn: Array, cut: Picture, face: _Face, area: _Area) -> 
     return layers
 
 
-def _brightness(cut: Picture, face: _Face, area: _Area) -> float:
+def _brightness(cut: Picture, face: Face, area: Area) -> float:
     """How bright the light on this face is, where 1 is the light the mouth was painted in."""
     cheeks = _colours(cut, face.texture[[50, 280, 205, 425]], area)
     return float(np.clip(cheeks.mean() / 190, 0.45, 1.0))
 
 
-def _colours(cut: Picture, places: Array, area: _Area) -> NDArray[np.float32]:
+def _colours(cut: Picture, places: Array, area: Area) -> NDArray[np.float32]:
     """(N, 3) mean colours around places in the picture."""
     size = cut.shape[0]
     share = size / (area.right - area.left)
@@ -309,7 +293,7 @@ def _colours(cut: Picture, places: Array, area: _Area) -> NDArray[np.float32]:
     return np.array(found, np.float32)
 
 
-def _between_lips(cut: Picture, face: _Face, area: _Area) -> Layer:
+def _between_lips(cut: Picture, face: Face, area: Area) -> Layer:
     """Teeth that the photograph shows: they stay where they are when the lips part again."""
     loop = np.concatenate([UPPER_LIP.inner, LOWER_LIP.inner[-2:0:-1]])
     size = cut.shape[0]
@@ -320,19 +304,13 @@ def _between_lips(cut: Picture, face: _Face, area: _Area) -> Layer:
     soft = mask.filter(ImageFilter.GaussianBlur(max(1.0, 0.05 * share)))
     image = np.dstack([cut, np.array(soft)])
     low, high = face.texture[loop, :2].min(0) - 0.2, face.texture[loop, :2].max(0) + 0.2
-    box = _Area(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+    box = Area(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
     depth = float(face.rest[loop, 2].mean()) + 0.3
 
-    def flat(x: Array, y: Array) -> Array:
-        return np.full_like(x, depth)
-
-    def stiff(x: Array, y: Array) -> Array:
-        return np.ones_like(x)
-
-    return grid_layer("own_teeth", _patch(image, box, area), box, 0.8, Grid(flat, stiff))
+    return grid_layer("own_teeth", _patch(image, box, area), box, 0.8, _stiff(depth))
 
 
-def _lip_edge(name: str, cut: Picture, face: _Face, lips: Lips, side: float, area: _Area) -> Layer:
+def _lip_edge(name: str, cut: Picture, face: Face, lips: Lips, side: float, area: Area) -> Layer:
     """The rounding of a lip into the mouth: its colour, darker and fainter inwards."""
     mesh = Mesh()
     rows: list[list[int]] = [[], []]
@@ -350,7 +328,7 @@ def _lip_edge(name: str, cut: Picture, face: _Face, lips: Lips, side: float, are
     colour = along[None] * (0.75 - 0.5 * fade)
     alpha = np.broadcast_to(255 * (1 - _smooth(fade)), (16, 64, 1))
     image = np.concatenate([colour, alpha], 2).astype(np.uint8)
-    return mesh.layer(name, np.ascontiguousarray(image), _Area(0, 0, 1, 1))
+    return mesh.layer(name, np.ascontiguousarray(image), Area(0, 0, 1, 1))
 
 
 def _opaque(picture: Picture) -> Picture:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,28 +15,14 @@ Array = NDArray[np.float32]
 Pull = list[tuple[int, float]]
 
 
-class Area(Protocol):
+@dataclass(frozen=True)
+class Area:
     """The rectangle, in canonical units, that a layer's picture shows."""
 
-    @property
-    def left(self) -> float:
-        """X of its left edge."""
-        ...
-
-    @property
-    def top(self) -> float:
-        """Y of its upper edge."""
-        ...
-
-    @property
-    def right(self) -> float:
-        """X of its right edge."""
-        ...
-
-    @property
-    def bottom(self) -> float:
-        """Y of its lower edge."""
-        ...
+    left: float
+    top: float
+    right: float
+    bottom: float
 
 
 class Mesh:

@@ -19,8 +19,9 @@ from jamflow_rt.errors import InvalidInput, NotSupported
 
 DURATION_FRAME = 0.025
 F0_SAMPLES = 300
-# The teachers' phoneme times run this late against the sound (first voiced or burst energy over
-# 40 sentences, and a forced aligner, agree within 10 ms).
+# hibari's phoneme times run this late against the sound (first voiced or burst energy over 40
+# sentences, and a forced aligner, agree within 10 ms). Kokoro's, which hibari learned from, are
+# taken to be the same; that was not measured.
 LATENESS = 0.035
 PUNCTUATION_TAIL = 0.08
 QUIET_DB = -42.0

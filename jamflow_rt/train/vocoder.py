@@ -2,7 +2,7 @@
 
 hibari synthesises from a pulse train itself, so its own f0, added up from the start of the
 sentence, gives pulses in phase with the target; complex spectra can be compared, not magnitudes
-alone. Kokoro begins at a random phase, so its voices are compared in magnitudes and by the critics.
+alone. Kokoro's phase is its own, so its voices are compared in magnitudes and by the critics.
 """
 
 from __future__ import annotations

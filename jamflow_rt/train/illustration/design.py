@@ -7,7 +7,6 @@ curves of our own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from scipy.interpolate import RBFInterpolator
 
+from jamflow_rt.render.face_mesh import Face
 from jamflow_rt.render.topology import EYES, LOWER_LIP, OVAL, UPPER_LIP, without_holes
 from jamflow_rt.train.illustration.paint import Array, smoothstep, spline
 
@@ -42,17 +42,12 @@ _LIP_SEAM = [(0.00, 4.81), (0.41, 4.80), (0.92, 4.78), (1.43, 4.72), (1.95, 4.60
 _LIP_LOW = [(0.00, 5.86), (0.51, 5.84), (1.02, 5.67), (1.54, 5.34), (2.03, 4.87), (2.51, 4.39)]
 
 
-@dataclass(frozen=True)
-class Design:
-    """Landmarks of the sitter."""
+class Design(Face):
+    """Landmarks of the sitter.
 
-    rest: Array
-    """(478, 3) lips closed."""
-    texture: Array
-    """(478, 3) as painted: the lips parted, so that both lie open to the brush; its z is what the
-    light falls on, rounder than the z of `rest`."""
-    triangles: NDArray[np.int32]
-    """(M, 3) the face with holes at the mouth and the eyes."""
+    At rest her lips are closed; in the texture they are painted parted, so that both lie open to
+    the brush, and its z is what the light falls on, rounder than the z of `rest`.
+    """
 
 
 def make_design(canonical: Path) -> Design:

@@ -11,19 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from jamflow_rt.render.rig import Area
+
 Array = NDArray[np.floating[Any]]  # drawing mixes both precisions
 Colour = tuple[float, float, float]
 _FIXED = 4  # fractional bits of cv2's coordinates
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Sheet(Area):
     """A rectangle of the picture, painted at `density` pixels a canonical unit."""
 
-    left: float
-    top: float
-    right: float
-    bottom: float
     density: int = 52
 
     @property
