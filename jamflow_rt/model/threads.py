@@ -5,8 +5,8 @@ lives as long as that thread. As soon as all pools together have more threads th
 cores, OpenMP no longer spins at its barriers but sleeps, and a network of many small operations
 takes twice as long (measured: a window of 13 beats 196 → 390 ms). So one thread, the engine's, has
 the pool, and what else runs torch does it in a thread that ends (`apart`) or on one core
-(`one_core`). Torch also lets threads that start later begin with the
-number set last; a program with torch work of its own sets its number in its own threads.
+(`one_core`). Torch also lets threads that start later begin with the number
+set last; a program with torch work of its own sets its number in its own threads.
 """
 
 from __future__ import annotations
