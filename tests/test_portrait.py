@@ -44,8 +44,14 @@ def test_shipped_files_are_small_and_of_two_kinds() -> None:
     assert sum(path.stat().st_size for path in files) < 4_000_000
 
 
-def test_lips_are_closed_and_eyes_open_at_rest() -> None:
-    marks = load_portrait().landmarks
+@pytest.mark.parametrize("name", portrait_names())
+def test_one_portrait_is_small(name: str) -> None:
+    assert sum(path.stat().st_size for path in (ASSETS / name).iterdir()) < 800_000
+
+
+@pytest.mark.parametrize("name", portrait_names())
+def test_lips_are_closed_and_eyes_open_at_rest(name: str) -> None:
+    marks = load_portrait(name).landmarks
     np.testing.assert_allclose(marks[UPPER_LIP.inner], marks[LOWER_LIP.inner], atol=1e-5)
     assert marks[145, 1] - marks[159, 1] > 0.8
     assert marks[374, 1] - marks[386, 1] > 0.8

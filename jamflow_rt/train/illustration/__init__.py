@@ -1,1 +1,1 @@
-"""The default portrait, drawn by code. It depicts nobody."""
+"""The portraits that come with the package, drawn by code. They depict nobody."""

@@ -1,78 +1,54 @@
-"""The sitter's proportions: where her 478 landmarks lie, at rest and as the texture is painted.
+"""The sitter's proportions: where the 478 landmarks lie, at rest and as the texture is painted.
 
 The start is MediaPipe's canonical face (Apache-2.0), which is an average of nobody; from there the
-face is narrowed towards the chin, the nose made smaller, and eyes, brows and lips are set along
-curves of our own.
+face takes the width, the chin and the nose of a look, and eyes, brows and lips are set along its
+curves.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 from scipy.interpolate import RBFInterpolator
 
 from jamflow_rt.render.face_mesh import Face
+from jamflow_rt.render.portraits import canonical_face
 from jamflow_rt.render.topology import EYES, LOWER_LIP, OVAL, UPPER_LIP, without_holes
+from jamflow_rt.train.illustration.look import Shape
 from jamflow_rt.train.illustration.paint import Array, smoothstep, spline
 
 IRIS_RADIUS = 0.69
-IRIS = (3.14, -2.44)
-SEAM = 4.81
-"""Where the lips meet in the middle, y."""
 _PARTED = 0.62
-
-# Curves in canonical units for the half of the face at positive x, from the middle outwards.
-_BROW_TOP = [(1.26, -4.44), (2.30, -4.72), (3.40, -4.88), (4.40, -4.72), (5.10, -4.26)]
-_BROW_LOW = [(1.26, -4.02), (2.30, -4.29), (3.40, -4.48), (4.40, -4.44), (5.15, -4.14)]
-_LID_UP = [(1.51, -2.09), (1.89, -2.57), (2.41, -2.93), (3.10, -3.11), (3.78, -3.01), (4.37, -2.73)]
-_LID_LOW = [
-    (1.51, -2.09),
-    (2.03, -1.92),
-    (2.63, -1.81),
-    (3.29, -1.81),
-    (3.95, -2.00),
-    (4.50, -2.34),
-]
-_CANTHUS = (4.81, -2.51)
-_LIP_TOP = [(0.00, 4.06), (0.41, 3.91), (0.87, 3.96), (1.38, 4.13), (1.95, 4.32), (2.51, 4.39)]
-_LIP_SEAM = [(0.00, 4.81), (0.41, 4.80), (0.92, 4.78), (1.43, 4.72), (1.95, 4.60), (2.36, 4.43)]
-_LIP_LOW = [(0.00, 5.86), (0.51, 5.84), (1.02, 5.67), (1.54, 5.34), (2.03, 4.87), (2.51, 4.39)]
 
 
 class Design(Face):
     """Landmarks of the sitter.
 
-    At rest her lips are closed; in the texture they are painted parted, so that both lie open to
+    At rest the lips are closed; in the texture they are painted parted, so that both lie open to
     the brush, and its z is what the light falls on, rounder than the z of `rest`.
     """
 
 
-def make_design(canonical: Path) -> Design:
-    """Make the sitter from the canonical face (safetensors with `xyz` and `triangles`)."""
-    tensors = load_file(str(canonical))
-    mesh = _reshape(np.asarray(tensors["xyz"] * np.array([1, -1, -1]), np.float32))
-    mesh = _set_features(mesh)
-    rest = np.concatenate([mesh, _irises(mesh)]).astype(np.float32)
+def make_design(shape: Shape) -> Design:
+    """Make a sitter of this shape from the canonical face."""
+    mesh, triangles = canonical_face()
+    mesh = _set_features(_reshape(mesh, shape), shape)
+    rest = np.concatenate([mesh, _irises(mesh, shape)]).astype(np.float32)
     texture = rest.copy()
-    texture[:, 1] += part_lips(rest)
+    texture[:, 1] += part_lips(rest, shape)
     # Flatter behind the temples: what turns away from the viewer must not fold over the cheek.
     rest[:, 2] = np.where(rest[:, 2] > -1, -1 + (rest[:, 2] + 1) * 0.3, rest[:, 2])
-    return Design(rest, texture, without_holes(tensors["triangles"].astype(np.int32)))
+    return Design(rest, texture, without_holes(triangles))
 
 
-def _reshape(mesh: Array) -> Array:
+def _reshape(mesh: Array, shape: Shape) -> Array:
     x, y, z = mesh.T.copy()
-    # Narrower cheeks and a finer chin; the jaw keeps a round line.
-    narrow = np.interp(y, [-9, -4, 0, 4, 6.5, 8.6, 9.5], [0.92, 0.9, 0.865, 0.79, 0.71, 0.71, 0.75])
-    x = x * narrow
-    y = y - 0.85 * smoothstep(4.0, 9.4, y)
+    x = x * np.interp(y, *np.array(shape.width).T)
+    y = y - shape.chin * smoothstep(4.0, 9.4, y)
     near = np.exp(-(((x / 2.1) ** 2) + ((y - 1.0) / 2.2) ** 2))
-    x = x * (1 - 0.22 * near)
-    y = y - 0.3 * near
-    z = z + 0.55 * np.exp(-((x / 1.6) ** 2 + ((y - 0.9) / 1.6) ** 2))
+    x = x * (1 - (1 - 0.78 * shape.nose) * near)
+    y = y - shape.nose_lift * near
+    z = z + shape.nose_out * np.exp(-((x / 1.6) ** 2 + ((y - 0.9) / 1.6) ** 2))
     return np.asarray(np.stack([x, y, z], 1), np.float32)
 
 
@@ -92,20 +68,20 @@ def _mirror(curve: Array) -> Array:
     return np.asarray(np.concatenate([curve[:0:-1] * [-1, 1], curve]), np.float32)
 
 
-def _set_features(mesh: Array) -> Array:
+def _set_features(mesh: Array, shape: Shape) -> Array:
     target: dict[int, Array] = {}
 
     def put(indices: NDArray[np.int64], places: Array) -> None:
         target.update({int(i): p for i, p in zip(indices, places, strict=True)})
 
-    upper = spline([*_LID_UP, _CANTHUS])
-    lower = spline([*_LID_LOW, _CANTHUS])
+    upper = spline([*shape.lid_up, shape.canthus])
+    lower = spline([*shape.lid_low, shape.canthus])
     for eye, side in ((EYES[0], -1), (EYES[1], 1)):
         for lid, curve in ((eye.upper, upper), (eye.lower, lower)):
             # Lids run from the outer to the inner corner, the curves the other way.
             places = _along(curve, 1 - _fractions(mesh[lid]))
             put(lid, places * [side, 1])
-    tops, lows = spline(_BROW_TOP), spline(_BROW_LOW)
+    tops, lows = spline(shape.brow_top), spline(shape.brow_low)
     for indices, curve, side in (
         ([107, 66, 105, 63, 70], tops, -1),
         ([55, 65, 52, 53, 46], lows, -1),
@@ -113,8 +89,8 @@ def _set_features(mesh: Array) -> Array:
         ([285, 295, 282, 283, 276], lows, 1),
     ):
         put(np.array(indices), _along(curve, np.linspace(0, 1, 5)) * [side, 1])
-    outer = {"up": _mirror(spline(_LIP_TOP)), "low": _mirror(spline(_LIP_LOW))}
-    seam = _mirror(spline(_LIP_SEAM))
+    outer = {"up": _mirror(spline(shape.lip_top)), "low": _mirror(spline(shape.lip_low))}
+    seam = _mirror(spline(shape.lip_seam))
     for lips, edge in ((UPPER_LIP, outer["up"]), (LOWER_LIP, outer["low"])):
         fractions = _fractions(mesh[UPPER_LIP.outer])
         places_out, places_in = _along(edge, fractions), _along(seam, fractions)
@@ -155,23 +131,23 @@ def _set_features(mesh: Array) -> Array:
     return moved.astype(np.float32)
 
 
-def _irises(mesh: Array) -> Array:
+def _irises(mesh: Array, shape: Shape) -> Array:
     points = []
     for eye, side in ((EYES[0], -1), (EYES[1], 1)):
         depth = mesh[eye.upper[4], 2]
-        x, y = IRIS[0] * side, IRIS[1]
+        x, y = shape.iris[0] * side, shape.iris[1]
         for dx, dy in ((0, 0), (1, 0), (0, -1), (-1, 0), (0, 1)):
             points.append((x + dx * IRIS_RADIUS, y + dy * IRIS_RADIUS, depth))
     return np.array(points, np.float32)
 
 
-def part_lips(points: Array) -> Array:
+def part_lips(points: Array, shape: Shape) -> Array:
     """How far down (units) a rest point (N, 2+) is painted, for the lips to be parted."""
     x, y = points[:, 0], points[:, 1]
     bow = np.clip(1 - (x / 2.25) ** 2, 0, 1) ** 0.75
     side = np.exp(-np.clip(np.abs(x) - 2.0, 0, None))
     below = smoothstep(0, 1, (8.3 - y) / 2.6)
-    shift = np.where(y > SEAM, _PARTED * bow * side * below, 0.0)
+    shift = np.where(y > shape.seam, _PARTED * bow * side * below, 0.0)
     # On the seam itself, what counts is which lip a landmark belongs to.
     if len(points) == 478:
         for ring, part in ((UPPER_LIP, 0.0), (LOWER_LIP, 1.0)):

@@ -105,6 +105,30 @@ class Sheet(Area):
         return np.asarray((cut - cut.mean()) / (cut.std() + 1e-6), np.float32)
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Brushes whose strokes are widened about the middle of the face and moved down."""
+
+    sheet: Sheet
+    across: float
+    down: float
+
+    def _place(self, points: Array) -> Array:
+        return np.asarray(points, np.float32) * [self.across, 1] + [0, self.down]
+
+    def fill(self, outline: Array, blur: float = 0.0) -> Array:
+        """As `Sheet.fill`."""
+        return self.sheet.fill(self._place(outline), blur)
+
+    def line(self, points: Array, width: float | Array, blur: float = 0.0) -> Array:
+        """As `Sheet.line`."""
+        return self.sheet.line(self._place(points), width, blur)
+
+    def spot(self, x: float, y: float, rx: float, ry: float) -> Array:
+        """As `Sheet.spot`."""
+        return self.sheet.spot(x * self.across, y + self.down, rx * self.across, ry)
+
+
 def rgb(colour: Colour) -> Array:
     """A colour given in 0…255 as 0…1."""
     return np.asarray(colour, np.float32) / 255
@@ -158,6 +182,15 @@ def smoothstep(low: float, high: float, value: Array | float) -> Array:
     """0 below low, 1 above high, smooth between (low may be above high: then it falls)."""
     t = np.clip((np.asarray(value, np.float32) - low) / (high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def hair_outline(path: Array, width: float) -> Array:
+    """The outline of a tapering hair."""
+    widths = width * np.linspace(1, 0.25, len(path)) / 2
+    tangent = np.gradient(path, axis=0)
+    tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-6)
+    normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1) * widths[:, None]
+    return np.asarray(np.concatenate([path + normal, (path - normal)[::-1]]), np.float32)
 
 
 def finish(image: Array, alpha: Array | None, factor: int) -> NDArray[np.uint8]:
