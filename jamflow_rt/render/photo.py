@@ -45,6 +45,8 @@ _LIP_EDGE = 0.32
 _SEAM = 0.08
 _EYE_MARGIN = 0.8
 _GAZE_REACH = 0.9
+# Drawn teeth are whiter than those on photographs.
+_PHOTOGRAPHED = np.array([0.86, 0.81, 0.75])
 
 
 def portrait_from_photo(picture: Picture, landmarks: Array, name: str) -> Portrait:
@@ -269,7 +271,8 @@ def _mouth(rest: Array, turn: Array, cut: Picture, face: Face, area: Area) -> li
             continue
         vertices = ratio * (layer.vertices - from_) @ turn.T + to
         picture = layer.image.copy()
-        picture[..., :3] = (picture[..., :3] * light).astype(np.uint8)
+        tint = _PHOTOGRAPHED if layer.name == "teeth" else 1.0
+        picture[..., :3] = (picture[..., :3] * (light * tint)).astype(np.uint8)
         layers.append(replace(layer, vertices=vertices.astype(np.float32), image=picture))
     return layers
 
