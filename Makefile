@@ -67,10 +67,11 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.run
 
 # distillmos and xls-r-sqa ask for torchaudio and transformers, which they do not need for
-# inference; jamflow_rt.evaluate.quality stands in for the import.
+# inference; jamflow_rt.evaluate.quality stands in for the import. resemblyzer asks for webrtcvad,
+# which must be compiled; webrtcvad-wheels is the same module.
 $(VENV)/.evaluate: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python $(PIP_INSTALL) -c constraints.txt -e ".[evaluate]"
-	$(BIN)/python $(PIP_INSTALL) -c constraints.txt --no-deps distillmos xls-r-sqa
+	$(BIN)/python $(PIP_INSTALL) -c constraints.txt --no-deps distillmos xls-r-sqa resemblyzer
 	@touch $@ $(VENV)/.run
 
 # mediapipe 0.10.21 is the last release with models to go with; it wants numpy 1 and protobuf 4,

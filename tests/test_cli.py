@@ -111,6 +111,7 @@ def test_speed_shortens_the_speech(cli: Cli, bundle: Path, tmp_path: Path) -> No
         (("say", "Hi.", "-o", "face.mp4", "--size", "7"), "7"),
         (("say", "Hi.", "-o", "gone/face.wav"), "gone"),
         (("evaluate", "--sentences", "gone.txt"), "gone.txt"),
+        (("evaluate", "--sentences", __file__, "--curve", "1,x"), "--curve"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(
@@ -216,6 +217,7 @@ class FakeJudge:
 def judges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jamflow_rt.evaluate.recogniser.Recogniser", FakeListener)
     monkeypatch.setattr("jamflow_rt.evaluate.quality.DistillMos", FakeJudge)
+    monkeypatch.setattr("jamflow_rt.evaluate.quality.Dnsmos", FakeJudge)
 
 
 @pytest.mark.usefixtures("judges")
@@ -224,21 +226,23 @@ def test_evaluate_reports_on_what_the_model_says(cli: Cli, bundle: Path, tmp_pat
     report = tmp_path / "report.json"
     result = cli(
         "evaluate", "--sentences", tmp_path / "s.txt", "--limit", 2, "-o", report,
-        "--evaluations", 1, "--keep", tmp_path / "kept", "--model", bundle,
+        "--evaluations", 1, "--curve", "2,1", "--compare", "--page", tmp_path / "page",
+        "--keep", tmp_path / "kept", "--model", bundle,
     )  # fmt: skip
     assert result.exit_code == 0
     assert "3.25" in result.stdout
+    assert "needs syncnet_v2.model" in result.stdout.replace("\n", " ")
     found = json.loads(report.read_text())
-    assert found["sentences"] == 2
-    assert found["word_error_rate"] == pytest.approx(3 / 5)
-    assert found["lips"]["bilabials"] == 3
-    assert found["clicks"]["edges"] >= 4
-    assert found["settings"] == {
-        "sentences": "s.txt",
-        "windows": True,
-        "voice": "toy",
-        "evaluations": 1,
-    }
+    assert found["ours"]["sentences"] == 2
+    assert found["ours"]["word_error_rate"] == pytest.approx(3 / 5)
+    assert found["ours"]["lips"]["bilabials"] == 3
+    assert found["ours"]["clicks"]["edges"] >= 4
+    assert found["whole"]["quality"] == 3.25
+    assert [point["evaluations"] for point in found["curve"]] == [1, 2]
+    assert min(found["cost"].values()) > 0
+    settings = {"sentences": "s.txt", "windows": True, "voice": "toy", "evaluations": 1}
+    assert found["settings"] | settings == found["settings"]
+    assert (tmp_path / "page" / "index.html").exists()
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["0000.wav", "0001.wav"]
 
 
@@ -258,8 +262,8 @@ def test_evaluate_compares_with_real_faces(
     assert cli(*arguments).exit_code == 0
     found = json.loads(report.read_text())
     assert found["listening"]["clips"] == 2
-    assert found["real_motion"]["lip_speed"] == pytest.approx(0.0, abs=1e-5)
-    assert found["motion"]["lip_speed"] > 0
+    assert found["real"]["motion"]["lip_speed"] == pytest.approx(0.0, abs=1e-5)
+    assert found["ours"]["motion"]["lip_speed"] > 0
 
 
 @pytest.mark.usefixtures("judges")

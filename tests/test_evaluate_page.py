@@ -8,8 +8,10 @@ import numpy as np
 
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.evaluate.page import write_page
-from jamflow_rt.evaluate.report import evaluate
-from tests.test_evaluate_report import Drawn, takes
+from jamflow_rt.evaluate.report import Report
+from jamflow_rt.evaluate.scores import Judges, score
+from tests.test_evaluate_report import full_report
+from tests.test_evaluate_scores import takes
 
 
 class Grey:
@@ -22,12 +24,14 @@ class Grey:
 def test_a_page_has_figures_plots_and_samples(tmp_path: Path) -> None:
     made = takes()
     made[0] = replace(made[0], text="<b>Be quick.</b>")
-    report = evaluate(made, listener=lambda sound: "be", judge=lambda sound: 3.5, renderer=Drawn())
-    page = write_page(report, [made[0], replace(made[1], faces=())], Grey(), tmp_path / "page")
+    samples = [made[0], replace(made[1], faces=())]
+    page = write_page(full_report(), samples, Grey(), tmp_path / "page")
     text = page.read_text()
     assert "word error rate" in text and "DistillMOS" in text
     assert "&lt;b&gt;Be quick.&lt;/b&gt;" in text and "<b>" not in text
-    for name in ("quality.png", "words.png", "sync.png", "sample0.mp4", "sample1.wav"):
+    assert "3.75 (-0.25)" in text and "syncnet_v2.model" in text and "network calls" in text
+    plots = ("quality", "words", "sync", "lips", "curve_words", "curve_quality")
+    for name in (*(f"{plot}.png" for plot in plots), "sample0.mp4", "sample1.wav"):
         assert (tmp_path / "page" / name).stat().st_size > 500
         assert f'src="{name}"' in text
     with av.open(str(tmp_path / "page" / "sample0.mp4")) as video:
@@ -35,6 +39,7 @@ def test_a_page_has_figures_plots_and_samples(tmp_path: Path) -> None:
 
 
 def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
-    page = write_page(evaluate(takes()), [], None, tmp_path)
+    page = write_page(Report(score(takes(), Judges())), [], None, tmp_path)
     assert "quality.png" not in page.read_text()
+    assert "curve" not in page.read_text()
     assert not list(tmp_path.glob("sample*"))

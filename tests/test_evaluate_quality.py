@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from jamflow_rt.errors import NotSupported
-from jamflow_rt.evaluate.quality import DistillMos
+from jamflow_rt.evaluate.quality import DistillMos, Dnsmos
 
 
 class FakeNetwork(torch.nn.Module):
@@ -48,3 +48,20 @@ def test_a_missing_package_is_said_with_its_cure(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(NotSupported, match="make evaluate-env"):
         DistillMos()
     assert "torchaudio" not in sys.modules
+
+
+def test_dnsmos_gets_16_khz_within_its_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(wave: np.ndarray, rate: int) -> dict[str, float]:
+        assert rate == 16000 and np.abs(wave).max() <= 1
+        return {"ovrl_mos": len(wave) / rate, "sig_mos": 0.0}
+
+    package = ModuleType("speechmos")
+    package.dnsmos = SimpleNamespace(run=run)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "speechmos", package)
+    assert Dnsmos()(np.full(36000, 1.5, np.float32)) == pytest.approx(1.5)
+
+
+def test_dnsmos_without_its_package_is_said_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "speechmos", None)
+    with pytest.raises(NotSupported, match="make evaluate-env"):
+        Dnsmos()

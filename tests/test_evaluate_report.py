@@ -2,85 +2,77 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rich.console import Console
 
-from jamflow_rt.codec.face import FaceState
 from jamflow_rt.errors import InvalidInput
-from jamflow_rt.evaluate.report import evaluate
-from jamflow_rt.evaluate.take import Take
-from jamflow_rt.text.timeline import PhonemeSpan
+from jamflow_rt.evaluate.curve import Point
+from jamflow_rt.evaluate.listening import Listening
+from jamflow_rt.evaluate.report import Report, curve_texts
+from tests.test_evaluate_scores import some_scores
 
 
-def face(gap: float) -> FaceState:
-    landmarks = np.zeros((478, 3), np.float32)
-    landmarks[14, 1] = gap
-    return FaceState(landmarks, np.zeros(3, np.float32), np.zeros(2, np.float32), 1.0)
-
-
-class Drawn:
-    def landmarks(self, face: FaceState) -> np.ndarray:
-        return face.landmarks[:, :2]
-
-
-def takes() -> list[Take]:
-    rng = np.random.default_rng(0)
-    return [
-        Take(
-            text=text,
-            sound=rng.normal(0, 0.1, 38400).astype(np.float32),
-            faces=tuple(face(0.0 if index < 4 else 1.0) for index in range(40)),
-            phonemes=(PhonemeSpan("b", 0, 8), PhonemeSpan("i", 8, 150)),
-            edges=(0, 7680),
-        )
-        for text in ("Be quick.", "Bee hives, please.")
-    ]
-
-
-def test_a_report_sums_up_and_keeps_the_lines(tmp_path: Path) -> None:
-    heard = iter(["be quick", "b hives please"])
-    marks = iter([3.0, 4.0])
-    report = evaluate(
-        takes(),
-        listener=lambda sound: next(heard),
-        judge=lambda sound: next(marks),
-        renderer=Drawn(),
+def full_report() -> Report:
+    ours = some_scores()
+    return Report(
+        ours,
+        whole=replace(ours, quality=3.75),
+        teacher=replace(ours, quality=4.5, lips=None, sync=None, motion=None),
+        real=replace(ours, word_error_rate=None),
+        listening=Listening(60, 0.85, 0.8),
+        curve=(
+            Point(1, 0.0, 0.5, 0.3, 2.0, 0.05),
+            Point(4, 0.0, 0.05, 0.02, 3.9, 0.2),
+            Point(4, 1.0, 0.04, 0.02, 3.8, 0.4),
+        ),
+        cost={"sampling": 0.2, "rendering": 0.1},
+        needs={"lse": "needs syncnet_v2.model; name its folder with --weights"},
         settings={"evaluations": 4},
     )
-    assert report.word_error_rate == pytest.approx(1 / 5)
-    assert report.character_error_rate == pytest.approx(
-        2 / (len("be quick") + len("bee hives please"))
-    )
-    assert report.quality == 3.5
-    assert report.seconds == pytest.approx(3.2)
-    assert report.lips is not None and (report.lips.bilabials, report.lips.closed) == (2, 1.0)
-    assert report.clicks is not None and report.clicks.edges == 4
-    assert [line.word_errors for line in report.lines] == [0, 1]
-    report.write(tmp_path / "report.json")
+
+
+def printed(report: Report) -> str:
+    console = Console(width=200, file=io.StringIO())
+    console.print(report.table())
+    console.print(report.curve_table())
+    return console.file.getvalue()
+
+
+def test_every_figure_stands_beside_the_others_in_the_file(tmp_path: Path) -> None:
+    full_report().write(tmp_path / "report.json")
     stored = json.loads((tmp_path / "report.json").read_text())
-    assert stored["word_error_rate"] == pytest.approx(0.2)
+    rows = {row["measure"]: row for row in stored["rows"]}
+    quality = rows["DistillMOS"]
+    assert (quality["ours"], quality["whole"], quality["teacher"]) == (3.5, 3.75, 4.5)
+    assert quality["difference"] == pytest.approx(-0.25)
+    assert rows["word error rate (Whisper tiny.en)"]["real"] is None
+    assert rows["all stages, s a sounding second"]["ours"] == pytest.approx(0.3)
+    assert "syncnet_v2.model" in rows["LSE-D (SyncNet)"]["needs"]
     assert stored["settings"] == {"evaluations": 4}
-    assert stored["lines"][1]["heard"] == "b hives please"
+    assert stored["ours"]["lines"][1]["heard"] == "b hives please"
+    assert [point["evaluations"] for point in stored["curve"]] == [1, 4, 4]
+    assert any("LSE-C (SyncNet), LSE-D (SyncNet): needs" in note for note in stored["notes"])
 
 
-def test_the_table_shows_what_was_measured() -> None:
-    console = Console(width=100, file=io.StringIO())
-    marks = iter([3.0, 4.0])
-    console.print(evaluate(takes(), judge=lambda sound: next(marks), renderer=Drawn()).table())
-    text = console.file.getvalue()
-    assert "3.50" in text
-    assert "100.0%" in text
-    assert "word error" not in text
+def test_the_tables_show_what_was_measured() -> None:
+    text = printed(full_report())
+    assert "3.75 (-0.25)" in text and "4.50" in text
+    assert "needs weights" in text and "arXiv 2506.23552" in text
+    assert "0.85" in text
+    # Guidance asks the network twice a step.
+    assert curve_texts(full_report().curve[2])[:3] == ["4", "1", "8"]
 
 
-def test_nothing_to_evaluate_is_an_error() -> None:
-    with pytest.raises(InvalidInput, match="nothing to evaluate"):
-        evaluate([])
+def test_columns_without_figures_are_left_out() -> None:
+    report = Report(some_scores())
+    assert report.columns() == ["ours", "published"]
+    assert "teacher" not in printed(report)
+    assert not any("a sounding second" in row.measure for row in report.rows())
 
 
 def test_a_report_needs_a_place(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="Cannot write the report"):
-        evaluate(takes()).write(tmp_path / "gone" / "report.json")
+        Report(some_scores()).write(tmp_path / "gone" / "report.json")

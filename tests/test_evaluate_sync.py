@@ -26,6 +26,19 @@ def test_the_peak_tells_how_late_the_lips_are(late: int) -> None:
     assert sync.correlation == sync.correlations[MOST_SHIFT]
 
 
+def test_phrases_do_not_hide_where_syllables_agree() -> None:
+    sound, gaps = take(2)
+    # A slow wave that the lips make long after the sound does.
+    frames = np.arange(len(gaps))
+    phrase = np.sin(2 * np.pi * frames / 60)
+    late = np.sin(2 * np.pi * (frames - 8) / 60)
+    sound = sound * np.repeat(10**phrase, SAMPLES_PER_MOTION)
+    sync = measure_sync([(sound.astype(np.float32), gaps + 2 * late)])
+    assert sync is not None
+    assert int(np.argmax(sync.correlations)) - MOST_SHIFT > 2
+    assert sync.peak == 2
+
+
 def test_silence_still_faces_and_short_takes_tell_nothing() -> None:
     sound, gaps = take(0)
     assert measure_sync([(np.zeros_like(sound), gaps), (sound, np.ones_like(gaps))]) is None

@@ -50,6 +50,9 @@ def test_a_seed_gives_a_take_and_evaluations_change_it(bundle: Bundle) -> None:
     np.testing.assert_array_equal(Synthesiser(bundle)(SENTENCE, seed=1).sound, first)
     assert not np.array_equal(Synthesiser(bundle)(SENTENCE, seed=2).sound, first)
     assert not np.array_equal(Synthesiser(bundle, evaluations=3)(SENTENCE, seed=1).sound, first)
+    guided = Synthesiser(bundle, guidance=2.0)
+    assert guided.sampling.guidance == 2.0
+    assert not np.array_equal(guided(SENTENCE, seed=1).sound, first)
 
 
 def test_the_stopwatch_knows_the_stages(bundle: Bundle) -> None:

@@ -1,8 +1,8 @@
 """Do the lips close for p, b and m?
 
 For each p, b and m the smallest inner-lip gap within one motion frame around the sound is compared
-with 15 % of the take's 90th percentile. The same for as many random other phonemes is what chance
-would give.
+with 15 % of the take's 90th percentile. The same share of all other consonants and vowels is what
+chance would give.
 """
 
 from __future__ import annotations
@@ -45,7 +45,12 @@ class Lips:
     """Share of p, b and m in which the lips close."""
     others: int
     chance: float
-    """The same share at random other phonemes."""
+    """The same share of the other phonemes."""
+
+    @property
+    def above_chance(self) -> float:
+        """`closed` without what chance gives."""
+        return self.closed - self.chance
 
 
 def lip_gaps(take: Take, renderer: DrawnLandmarks) -> NDArray[np.float32]:
@@ -56,7 +61,12 @@ def lip_gaps(take: Take, renderer: DrawnLandmarks) -> NDArray[np.float32]:
     )
 
 
-def measure_lips(takes: Iterable[tuple[Take, NDArray[np.float32]]], seed: int = 0) -> Lips | None:
+def own_gaps(take: Take) -> NDArray[np.float32]:
+    """Inner-lip gap of the faces themselves in canonical units, (frames,)."""
+    return np.array([face.inner_lip_gap() for face in take.faces], np.float32)
+
+
+def measure_lips(takes: Iterable[tuple[Take, NDArray[np.float32]]]) -> Lips | None:
     """Closure of takes with their lip gaps; None when nothing was said with p, b or m."""
     at_bilabials: list[bool] = []
     at_others: list[bool] = []
@@ -69,12 +79,11 @@ def measure_lips(takes: Iterable[tuple[Take, NDArray[np.float32]]], seed: int = 
                 at_others.append(closes(gaps, span, limit))
     if not at_bilabials:
         return None
-    drawn = np.random.default_rng(seed).permutation(len(at_others))[: len(at_bilabials)]
     return Lips(
         bilabials=len(at_bilabials),
         closed=float(np.mean(at_bilabials)),
-        others=len(drawn),
-        chance=float(np.mean(np.array(at_others)[drawn])) if len(drawn) else 0.0,
+        others=len(at_others),
+        chance=float(np.mean(at_others)) if at_others else 0.0,
     )
 
 

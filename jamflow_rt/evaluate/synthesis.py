@@ -41,6 +41,7 @@ class Synthesiser:
     Args:
         bundle: the models.
         evaluations: Euler steps a window; the bundle's own number when None.
+        guidance: weight of the text over none; the bundle's own when None.
         whole: one window a sentence instead of the bundle's growing ones.
         voice: name of the voice; the bundle's usual one when None.
     """
@@ -50,16 +51,20 @@ class Synthesiser:
         bundle: Bundle,
         *,
         evaluations: int | None = None,
+        guidance: float | None = None,
         whole: bool = False,
         voice: str | None = None,
     ) -> None:
         self._bundle = bundle
         self._voice = bundle.voice(voice)
         self._whole = whole
-        sampling = bundle.sampling
-        if evaluations is not None:
-            sampling = SamplingConfig(**{**sampling.model_dump(), "evaluations": evaluations})
-        self._sample: Sample = Sampler(bundle.model, sampling).sample
+        asked = {"evaluations": evaluations, "guidance": guidance}
+        given: dict[str, float] = {n: value for n, value in asked.items() if value is not None}
+        if guidance:
+            # Distilled sampling has its guidance inside.
+            given["distilled"] = False
+        self.sampling = SamplingConfig(**{**bundle.sampling.model_dump(), **given})
+        self._sample: Sample = Sampler(bundle.model, self.sampling).sample
 
     def __call__(self, text: str, seed: int = 0, stopwatch: Stopwatch | None = None) -> Take:
         """Perform one text.
