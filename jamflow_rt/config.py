@@ -67,6 +67,9 @@ class ModelConfig(StrictModel):
     qk_norm: bool = False
     shared_modulation: bool = False
     """One AdaLN projection for all blocks with a learned offset a block, instead of one each."""
+    mean_velocity: bool = False
+    """It can also be asked for the mean velocity over a whole step, which the `distil` stage
+    teaches."""
     mask_channels: bool = False
     """Tell the network in channels of their own which places are masked (F5 does not)."""
 
@@ -100,6 +103,7 @@ class ModelConfig(StrictModel):
             qk_norm=True,
             shared_modulation=True,
             mask_channels=True,
+            mean_velocity=True,
         )
 
     @classmethod
@@ -135,6 +139,20 @@ class SamplingConfig(StrictModel):
     """v + guidance · (v − v_unconditioned); 0 asks the network once a step instead of twice."""
     sway: float = Field(default=-1.0, ge=-1.0, le=1.0)
     """F5's sway coefficient: −1 spends the steps early."""
+    mouth_temperature: float = Field(default=1.0, ge=0.0, le=1.0)
+    """Scale of the noise that the mouth is made of. Less than 1 gives the mouth that fits the sound
+    best on average, instead of one of all that fit; eyes and head stay as lively as they are."""
+    distilled: bool = False
+    """Ask for mean velocities, with guidance inside, as the `distil` stage taught."""
+
+    @model_validator(mode="after")
+    def _check(self) -> SamplingConfig:
+        if self.distilled and self.guidance:
+            raise ValueError(
+                "distilled sampling has its guidance inside: set guidance to 0, or distilled to "
+                "false"
+            )
+        return self
 
 
 class WindowConfig(StrictModel):

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, HOP, MEL_RATE
 from jamflow_rt.codec.mel import SILENCE
@@ -43,7 +44,13 @@ def write_corpus(folder: Path, voice: str = "heart", level: float = 1.0) -> None
     takes = [take_utterance(shard, i, random) for i in range(UTTERANCES)]
     beats = np.array([beats for _, beats in takes])
     mouth = np.full((int(beats.sum()) * BEAT_MOTION, 12), 0.25, np.float16)
-    np.savez(folder / "takes0.npz", lead=[lead for lead, _ in takes], beats=beats, mouth=mouth)
+    np.savez(
+        folder / "takes0.npz",
+        lead=[lead for lead, _ in takes],
+        beats=beats,
+        mouth=mouth,
+        gestures=np.tile(np.array([0.1, 3.0], np.float16), (len(mouth), 1)),
+    )
 
 
 def write_clips(folder: Path) -> None:
@@ -52,7 +59,7 @@ def write_clips(folder: Path) -> None:
     for number in range(HELD_OUT_CLIPS + 3):
         np.savez(
             folder / "clips" / f"clip{number:03}.npz",
-            latents=np.full((75, 26), -0.5, np.float32),
+            latents=np.full((75, toy_space().size), -0.5, np.float32),
             sound=np.zeros(75 * 960, np.float32),
             symbols=np.array(["b", ""]),
             times=np.array([[1.0, 1.2], [1.2, 3.0]], np.float32),
@@ -88,15 +95,25 @@ def test_batches_are_whole_beats_and_sound_text_and_mouth_agree(data: JointData)
         lengths.add(frames // BEAT_MEL)
         beats = frames // BEAT_MEL
         assert batch.mel.shape == (count, beats * BEAT_MEL, 100)
-        assert batch.motion.shape == (count, beats * BEAT_MOTION, 26)
-        assert batch.motion_masked.shape == (count, beats * BEAT_MOTION, 3)
+        assert batch.motion.shape == (count, beats * BEAT_MOTION, data.space.size)
+        assert batch.motion_masked.shape == (count, beats * BEAT_MOTION, len(data.space.groups))
         said = batch.mel[..., 0] == 1.0
         phones = (batch.ids == 56) | (batch.ids == 58)
         from_teacher = batch.motion[:, 0, 0] != -0.5
         assert (said == phones)[from_teacher].all()
         # GRID's sound is never generated: the voice to learn is the teacher's.
         assert not batch.mel_masked[~from_teacher].any()
-        assert (batch.motion[..., 12:] == -0.5).all()
+        eyes, brows = batch.motion[..., 12:20], batch.motion[..., 20]
+        assert (eyes == -0.5).all()
+        # Gestures come on top of the idle head and brows, while something is said.
+        head = batch.motion[..., 21] * data.space.pose_std[0]
+        idle = -0.5 * data.space.pose_std[0]
+        spoken = batch.motion[..., 0] == 0.25
+        torch.testing.assert_close(brows[spoken], torch.full_like(brows[spoken], 2.5))
+        torch.testing.assert_close(
+            head[spoken] - idle, torch.full_like(head[spoken], 0.1), atol=1e-3, rtol=0
+        )
+        assert (brows[~spoken] == -0.5).all()
     assert len(lengths) > 2
 
 

@@ -6,7 +6,7 @@ from jamflow_rt.flow.objective import Batch, flow_matching_loss
 from tests.toy import toy_model
 
 BEATS = 4
-GROUPS = 3
+GROUPS = len(toy_model().config.groups)
 
 
 def batch_of(tasks: list[str], seed: int = 0) -> Batch:

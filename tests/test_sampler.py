@@ -28,7 +28,7 @@ def window(beats: int = 3, prefix: int = 1, seed: int = 0) -> Window:
         mel=mel,
         mel_masked=masked.repeat(BEAT_MEL),
         motion=motion,
-        motion_masked=np.tile(masked.repeat(BEAT_MOTION)[:, None], (1, 3)),
+        motion_masked=np.tile(masked.repeat(BEAT_MOTION)[:, None], (1, len(MODEL.config.groups))),
         mel_noise=mel_noise,
         motion_noise=motion_noise,
     )
@@ -50,6 +50,19 @@ def test_what_lies_under_the_mask_cannot_matter() -> None:
     hidden[given.mel_masked] = 9.0
     a, b = sampler.sample(given), sampler.sample(dataclasses.replace(given, mel=hidden))
     assert np.array_equal(a.mel, b.mel) and np.array_equal(a.motion, b.motion)
+
+
+def test_a_cold_mouth_does_not_depend_on_its_noise() -> None:
+    given = window()
+    other = dataclasses.replace(given, motion_noise=given.motion_noise.copy())
+    other.motion_noise[:, 0] += 1.0  # a number of the mouth
+    cold, warm = (
+        Sampler(MODEL, SamplingConfig(evaluations=2, mouth_temperature=t)) for t in (0.0, 1.0)
+    )
+    assert np.array_equal(cold.sample(given).motion, cold.sample(other).motion)
+    assert not np.array_equal(warm.sample(given).motion, warm.sample(other).motion)
+    other.motion_noise[:, -1] += 1.0  # one of the head
+    assert not np.array_equal(cold.sample(given).motion, cold.sample(other).motion)
 
 
 def test_the_table_of_voices_changes_the_sound() -> None:

@@ -8,6 +8,7 @@ from jamflow_rt.train.prepare import read_transcripts, silent_frames
 from tests.toy import toy_space
 
 SPACE = toy_space()
+BROWS = len(SPACE.mouth) + len(SPACE.eyes)
 
 
 def tracked(frames: int, seed: int) -> np.ndarray:
@@ -15,7 +16,8 @@ def tracked(frames: int, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     walk = np.cumsum(random.normal(0, 0.5, (frames, SPACE.size)), axis=0)
     latents = (walk - walk.mean(0)).astype(np.float32)
-    latents = latents / latents.std(0)
+    latents = latents / (latents.std(0) + 1e-6)
+    latents[:, BROWS] = 0  # as a speaker who keeps them still
     turn = np.outer(np.sin(np.arange(frames) / 9), [0.05, 0.1, 0.02])
     pose = Pose(
         turn.astype(np.float32),
@@ -38,7 +40,7 @@ def test_a_space_learned_from_tracked_faces_reproduces_them() -> None:
     error = np.linalg.norm(space.meshes(latents) - meshes, axis=-1)
     assert error[:, LIPS].mean() < 0.05  # the eyes' corners are 8.8 apart
     everything = np.concatenate([space.encode(c.meshes, c.pose) for c in prepared])
-    np.testing.assert_allclose(everything.std(0), 1.0, atol=0.35)
+    np.testing.assert_allclose(np.delete(everything, BROWS, 1).std(0), 1.0, atol=0.35)
     assert abs(np.corrcoef(pose[:, 1], np.sin(np.arange(120) / 9))[0, 1]) > 0.95
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from time import monotonic
+from typing import Annotated, Any
 
 import typer
 
@@ -27,6 +30,8 @@ class Stage(StrEnum):
     vocoder = "vocoder"
     durations = "durations"
     joint = "joint"
+    distil = "distil"
+    everything = "all"
 
 
 def prepare(
@@ -75,11 +80,13 @@ def train(
         Path | None, typer.Option("--sentences", help="Stage corpus: text file, one a line.")
     ] = None,
     count: Annotated[
-        int, typer.Option("--count", min=1, help="Stage corpus: how many sentences.")
-    ] = 12_000,
+        int | None,
+        typer.Option("--count", min=1, help="Stage corpus: how many, other than the recipe's."),
+    ] = None,
     voice: Annotated[
-        str, typer.Option("--voice", help="Stage corpus: which voice says them.")
-    ] = "heart",
+        str | None,
+        typer.Option("--voice", help="Stage corpus: which voice says them; if not given, all."),
+    ] = None,
     kokoro_voices: Annotated[
         Path | None,
         typer.Option("--kokoro-voices", help="Stage corpus: `voices` of npm's kokoro-js 1.2.1."),
@@ -91,13 +98,19 @@ def train(
         int | None, typer.Option("--steps", min=1, help="Other than the recipe's number of steps.")
     ] = None,
 ) -> None:
-    """Train one stage; it resumes where it stopped. Order: corpus, motion, then any."""
+    """Train one stage, or all; what was broken off resumes.
+
+    Their order: corpus, motion, vocoder, durations, joint, distil.
+    """
+    job = _Job(work, prepared, output, steps)
+    stages = {
+        Stage.corpus: partial(_corpus, job, sentences, count, voice, kokoro_voices, processes)
+    } | {name: partial(run, job) for name, run in _STAGES.items()}
     try:
-        job = _Job(work, prepared, output, steps)
-        if stage is Stage.corpus:
-            _corpus(job, sentences, count, voice, kokoro_voices, processes)
-        else:
-            _STAGES[stage](job)
+        for name in stages if stage is Stage.everything else [stage]:
+            start = monotonic()
+            stages[name]()
+            say_so(f"{name}: {timedelta(seconds=round(monotonic() - start))}")
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("jamflow_rt"):
             raise
@@ -118,27 +131,40 @@ class _Job:
         return self.work / "corpus"
 
     @property
-    def recipe(self) -> dict[str, int]:
+    def taught(self) -> Path:
+        """What the joint stage writes and the distil stage learns from."""
+        return self.work / "joint" / "model.safetensors"
+
+    @property
+    def recipe(self) -> dict[str, Any]:
         return {} if self.steps is None else {"steps": self.steps}
 
 
 def _corpus(
     job: _Job,
     sentences: Path | None,
-    count: int,
-    voice: str,
+    count: int | None,
+    voice: str | None,
     kokoro_voices: Path | None,
     processes: int,
 ) -> None:
     from jamflow_rt.train.corpus import build_corpus
+    from jamflow_rt.train.teachers import VOICES, voice_named
 
     if sentences is None:
         raise InvalidInput("The corpus is made of sentences: give --sentences FILE, one a line.")
-    with counter() as progress:
-        hours = build_corpus(
-            sentences, job.corpus, count, voice, kokoro_voices, processes, progress
-        )
-    say_so(f"{job.corpus / voice}: {hours:.2f} h of sound written")
+    for teacher in VOICES if voice is None else [voice_named(voice)]:
+        with counter() as progress:
+            hours = build_corpus(
+                sentences,
+                job.corpus,
+                count or teacher.sentences,
+                teacher.name,
+                kokoro_voices,
+                processes,
+                progress,
+            )
+        say_so(f"{job.corpus / teacher.name}: {hours:.2f} h of sound written")
 
 
 def _motion(job: _Job) -> None:
@@ -186,13 +212,29 @@ def _joint(job: _Job) -> None:
     if not settings.exists():
         made = BundleSettings(name=job.output.name, voices=corpus_voices(job.corpus))
         settings.write_text(made.model_dump_json(indent=2) + "\n", "utf-8")
-    train_joint(
+    train_joint(job.corpus, job.prepared, job.work / "joint", job.taught, JointRecipe(**job.recipe))
+    shutil.copyfile(job.taught, job.output / "model.safetensors")
+
+
+def _distil(job: _Job) -> None:
+    from jamflow_rt.bundle import BundleSettings
+    from jamflow_rt.config import SamplingConfig
+    from jamflow_rt.train.distil import DistilRecipe, train_distil
+
+    settings = job.output / "bundle.json"
+    if not settings.exists() or not job.taught.exists():
+        raise InvalidInput(f"{job.taught} is missing; run `jamflow-rt train joint` first.")
+    train_distil(
         job.corpus,
         job.prepared,
-        job.work / "joint",
+        job.work / "distil",
+        job.taught,
         job.output / "model.safetensors",
-        JointRecipe(**job.recipe),
+        DistilRecipe(**job.recipe),
     )
+    made = BundleSettings.model_validate_json(settings.read_text("utf-8"))
+    made = made.model_copy(update={"sampling": SamplingConfig(distilled=True)})
+    settings.write_text(made.model_dump_json(indent=2) + "\n", "utf-8")
 
 
 _STAGES: dict[Stage, Callable[[_Job], None]] = {
@@ -200,4 +242,5 @@ _STAGES: dict[Stage, Callable[[_Job], None]] = {
     Stage.vocoder: _vocoder,
     Stage.durations: _durations,
     Stage.joint: _joint,
+    Stage.distil: _distil,
 }

@@ -1,14 +1,16 @@
 """The `mesh` motion space: motion latents ⇄ FaceState.
 
-A motion latent is a whitened vector of three groups: `mouth` and `eyes` (principal components of
-the lower and the upper face, learned from real video by `jamflow-rt prepare`) and `pose` (head
-rotation 3, shift 2, log-scale 1). Everything is relative to the average, so a latent of zeros is
+A motion latent is a whitened vector of four groups: `mouth` and `eyes` (principal components of
+the lower and the upper face, learned from real video by `jamflow-rt prepare`), `brows` (a drawn
+shape, since a filmed speaker may hardly move his) and `pose` (head rotation 3, shift 2,
+log-scale 1). Everything is relative to the average, so a latent of zeros is
 the average face and unit steps are as likely in every direction.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +37,9 @@ class MotionSpace:
     mouth: NDArray[np.float32]
     """(M, 478, 3) displacement for one unit of each mouth number."""
     eyes: NDArray[np.float32]
-    """(E, 478, 3) displacement for one unit of each number of eyes and brows."""
+    """(E, 478, 3) displacement for one unit of each number of the eyes."""
+    brows: NDArray[np.float32]
+    """(B, 478, 3) displacement for one unit of each number of the brows; positive is up."""
     pose_mean: NDArray[np.float32]
     """(6,)"""
     pose_std: NDArray[np.float32]
@@ -46,16 +50,23 @@ class MotionSpace:
     @property
     def groups(self) -> tuple[MotionGroup, ...]:
         """The groups of the latent vector, in order."""
-        return (
-            MotionGroup(name="mouth", size=len(self.mouth)),
-            MotionGroup(name="eyes", size=len(self.eyes)),
-            MotionGroup(name="pose", size=POSE_SIZE),
-        )
+        sizes = {
+            "mouth": len(self.mouth),
+            "eyes": len(self.eyes),
+            "brows": len(self.brows),
+            "pose": POSE_SIZE,
+        }
+        return tuple(MotionGroup(name=name, size=size) for name, size in sizes.items() if size)
 
     @property
     def size(self) -> int:
         """Numbers a motion frame."""
-        return len(self.mouth) + len(self.eyes) + POSE_SIZE
+        return len(self._basis) + POSE_SIZE
+
+    @cached_property
+    def _basis(self) -> NDArray[np.float32]:
+        shapes = np.concatenate([self.mouth, self.eyes, self.brows])
+        return shapes.reshape(-1, N_LANDMARKS * 3)
 
     @property
     def neutral(self) -> NDArray[np.float32]:
@@ -65,7 +76,7 @@ class MotionSpace:
     def meshes(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pose-free meshes (T, 478, 3) of latents (T, D)."""
         self._check(latents)
-        basis = np.concatenate([self.mouth, self.eyes]).reshape(-1, N_LANDMARKS * 3)
+        basis = self._basis
         shift = latents[:, : len(basis)].astype(np.float32) @ basis
         return np.asarray(self.average + shift.reshape(-1, N_LANDMARKS, 3))
 
@@ -97,9 +108,8 @@ class MotionSpace:
 
     def encode(self, meshes: NDArray[np.float32], pose: NDArray[np.float32]) -> NDArray[np.float32]:
         """Latents (T, D) of canonical meshes (T, 478, 3) and raw poses (T, 6)."""
-        basis = np.concatenate([self.mouth, self.eyes]).reshape(-1, N_LANDMARKS * 3)
         shift = (meshes - self.average).reshape(len(meshes), -1)
-        coefficients = np.linalg.lstsq(basis.T, shift.T, rcond=None)[0].T
+        coefficients = np.linalg.lstsq(self._basis.T, shift.T, rcond=None)[0].T
         whitened = (pose - self.pose_mean) / self.pose_std
         return np.concatenate([coefficients, whitened], axis=1).astype(np.float32)
 
@@ -123,4 +133,4 @@ class MotionSpace:
             return cls(**{name: file.get_tensor(name) for name in _TENSORS})
 
 
-_TENSORS = ("average", "mouth", "eyes", "pose_mean", "pose_std", "rest")
+_TENSORS = ("average", "mouth", "eyes", "brows", "pose_mean", "pose_std", "rest")

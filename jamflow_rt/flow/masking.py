@@ -27,7 +27,9 @@ TASKS: Mapping[str, float] = {
 MAX_PREFIX = 5
 COLD_START = 0.15
 GROUP_GIVEN = 0.1
-TEXT_DROPPED = 0.08
+TEXT_DROPPED = 0.1
+NOTHING_KNOWN = 0.4
+"""How often a pattern without text has nothing else either: what guidance leads away from."""
 SOUND_ALONE = 0.6
 """How often the listening task gets no text, as when only sound is pushed."""
 
@@ -73,6 +75,8 @@ def draw_pattern(random: np.random.Generator, task: str, beats: int, groups: int
         motion[prefix:] = True
     if task == "listen":
         dropped = random.random() < SOUND_ALONE
+    elif dropped and random.random() < NOTHING_KNOWN:
+        mel[:], motion[:] = True, True
     # The paper's way: the rest of the face (here any group but the mouth) can be given.
     for group in range(1, groups):
         if task != "dub" and random.random() < GROUP_GIVEN:

@@ -53,30 +53,39 @@ def flow_matching_loss(
         mel_noise: like `batch.mel`.
         motion_noise: like `batch.motion`.
     """
-    sizes = torch.tensor([g.size for g in model.config.groups], device=batch.mel.device)
-    free = batch.motion_masked.repeat_interleave(sizes, dim=2)
-    mel_free = batch.mel_masked[..., None]
-    condition = Condition(
-        text=model.embed_text(batch.ids, batch.text_dropped),
-        mel=batch.mel.masked_fill(mel_free, 0.0),
-        mel_masked=batch.mel_masked,
-        motion=batch.motion.masked_fill(free, 0.0),
-        motion_masked=batch.motion_masked,
-        voice=batch.voice,
-    )
+    free, mel_free = free_motion(model, batch), batch.mel_masked[..., None]
     time = t[:, None, None]
     mel_v, motion_v = model(
         (1 - time) * mel_noise + time * batch.mel,
         (1 - time) * motion_noise + time * batch.motion,
         t,
-        condition,
+        condition_of(model, batch),
     )
-
-    def masked_error(velocity: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        error = (velocity.float() - target).square() * mask
-        return error.sum() / mask.expand_as(error).sum().clamp(min=1)
-
     return Losses(
         masked_error(mel_v, batch.mel - mel_noise, mel_free),
         masked_error(motion_v, batch.motion - motion_noise, free),
     )
+
+
+def free_motion(model: JamFlow, batch: Batch) -> Tensor:
+    """(B, T_m, D) True where motion is generated."""
+    sizes = torch.tensor([g.size for g in model.config.groups], device=batch.mel.device)
+    return batch.motion_masked.repeat_interleave(sizes, dim=2)
+
+
+def condition_of(model: JamFlow, batch: Batch) -> Condition:
+    """What the network is told of a batch."""
+    return Condition(
+        text=model.embed_text(batch.ids, batch.text_dropped),
+        mel=batch.mel.masked_fill(batch.mel_masked[..., None], 0.0),
+        mel_masked=batch.mel_masked,
+        motion=batch.motion.masked_fill(free_motion(model, batch), 0.0),
+        motion_masked=batch.motion_masked,
+        voice=batch.voice,
+    )
+
+
+def masked_error(velocity: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error where `mask` holds."""
+    error = (velocity.float() - target).square() * mask
+    return error.sum() / mask.expand_as(error).sum().clamp(min=1)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from jamflow_rt.config import SamplingConfig
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.flow.guidance import guided_velocity
 from jamflow_rt.flow.schedule import flow_times
 from jamflow_rt.flow.window import Window, WindowResult
 from jamflow_rt.model.jam import Condition, JamFlow
@@ -33,7 +34,7 @@ class Run:
         self.mel_known = tensor(window.mel).masked_fill(self.mel_masked[:, None], 0.0)
         self.motion_known = tensor(window.motion).masked_fill(self.motion_free, 0.0)
         self.mel_noise = tensor(window.mel_noise)
-        self.motion_noise = tensor(window.motion_noise)
+        self.motion_noise = tensor(window.motion_noise) * sampler.motion_temperature
         self.mel, self.motion = self.mel_noise, self.motion_noise
         self.step = 0
         self.steps = len(sampler.times) - 1
@@ -58,9 +59,18 @@ class Run:
 
 
 class Sampler:
-    """Samples windows with a model. Not thread-safe: one thread owns it."""
+    """Samples windows with a model. Not thread-safe: one thread owns it.
+
+    Raises:
+        InvalidInput: distilled sampling is asked of a model that was not distilled.
+    """
 
     def __init__(self, model: JamFlow, sampling: SamplingConfig) -> None:
+        if sampling.distilled and not model.config.mean_velocity:
+            raise InvalidInput(
+                "The model has no mean velocities: sample it with distilled=False, or train its "
+                "`distil` stage."
+            )
         self.model = model.eval()
         self.sampling = sampling
         self.times = flow_times(sampling.evaluations, sampling.sway)
@@ -68,6 +78,14 @@ class Sampler:
         self.group_sizes = torch.tensor(
             [group.size for group in model.config.groups], device=self.device
         )
+        self.motion_temperature = torch.cat(
+            [
+                torch.full(
+                    (group.size,), sampling.mouth_temperature if group.name == "mouth" else 1.0
+                )
+                for group in model.config.groups
+            ]
+        ).to(self.device)
 
     @torch.inference_mode()
     def start(self, window: Window) -> Run:
@@ -102,7 +120,7 @@ class Sampler:
             self._pin_known(run, t)
         mel = torch.stack([r.mel for r in runs])
         motion = torch.stack([r.motion for r in runs])
-        mel_v, motion_v = self._velocity(runs, mel, motion, now)
+        mel_v, motion_v = self._velocity(runs, mel, motion, now, then - now)
         size = (then - now)[:, None, None]
         mel, motion = mel + size * mel_v, motion + size * motion_v
         for index, run in enumerate(runs):
@@ -125,7 +143,7 @@ class Sampler:
         run.motion = torch.where(run.motion_free, run.motion, motion)
 
     def _velocity(
-        self, runs: Sequence[Run], mel: Tensor, motion: Tensor, t: Tensor
+        self, runs: Sequence[Run], mel: Tensor, motion: Tensor, t: Tensor, step: Tensor
     ) -> tuple[Tensor, Tensor]:
         voice = torch.tensor([r.window.voice for r in runs], device=self.device)
         condition = Condition(
@@ -135,31 +153,10 @@ class Sampler:
             motion=torch.stack([r.motion_known for r in runs]),
             motion_masked=torch.stack([r.motion_masked for r in runs]),
             voice=voice,
+            step=step if self.sampling.distilled else None,
         )
-        guidance = self.sampling.guidance
-        if guidance:
-            # Conditioned and unconditioned in one batched pass, as F5-TTS packs them.
-            blank = Condition(
-                torch.zeros_like(condition.text),
-                torch.zeros_like(condition.mel),
-                torch.ones_like(condition.mel_masked),
-                torch.zeros_like(condition.motion),
-                torch.ones_like(condition.motion_masked),
-                voice=torch.zeros_like(voice),
-            )
-            condition = Condition(
-                torch.cat([condition.text, blank.text]),
-                torch.cat([condition.mel, blank.mel]),
-                torch.cat([condition.mel_masked, blank.mel_masked]),
-                torch.cat([condition.motion, blank.motion]),
-                torch.cat([condition.motion_masked, blank.motion_masked]),
-                voice=torch.cat([voice, torch.zeros_like(voice)]),
-            )
-            mel, motion, t = torch.cat([mel, mel]), torch.cat([motion, motion]), torch.cat([t, t])
         with fast_precision(self.device):
-            mel_v, motion_v = self.model(mel, motion, t, condition)
-        mel_v, motion_v = mel_v.float(), motion_v.float()
-        if not guidance:
-            return mel_v, motion_v
-        (mel_c, mel_u), (motion_c, motion_u) = mel_v.chunk(2), motion_v.chunk(2)
-        return mel_c + guidance * (mel_c - mel_u), motion_c + guidance * (motion_c - motion_u)
+            velocities = guided_velocity(
+                self.model, mel, motion, t, condition, self.sampling.guidance
+            )
+        return velocities

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from jamflow_rt.config import ModelConfig
@@ -24,12 +23,12 @@ class AudioDiT(StreamDiT):
             self.voice_embed = nn.Embedding(config.voices + 1, config.audio.width)
             nn.init.normal_(self.voice_embed.weight, std=0.02)
 
-    def embed_time(self, t: Tensor, voice: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """As `StreamDiT.embed_time`; the voice (B,) modulates the blocks as time does."""
-        time = self.time_embed(t)
-        if self.voice_embed is not None:
-            time = time + self.voice_embed(torch.zeros_like(t).long() if voice is None else voice)
-        return time, None if self.modulation is None else self.modulation(time)
+    def embed_voice(self, voice: Tensor | None, count: int) -> Tensor | None:
+        """(count, width) of voices (count,), to modulate the blocks as time does."""
+        if self.voice_embed is None:
+            return None
+        rows = self.voice_embed.weight.new_zeros(count).long() if voice is None else voice
+        return self.voice_embed(rows)  # type: ignore[no-any-return]
 
     def embed(self, noisy: Tensor, known: Tensor, masked: Tensor, text: Tensor) -> Tensor:
         """Tokens (B, T_a, width) of mels (B, T_a, 100), masks (B, T_a) and text features."""

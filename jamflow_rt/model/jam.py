@@ -37,6 +37,8 @@ class Condition(NamedTuple):
     """(B, T_m, R) motion that is never generated (the paper's e_rest)."""
     voice: Tensor | None = None
     """(B,) rows of the table of voices; 0 is nobody known: the prefix tells who it is."""
+    step: Tensor | None = None
+    """(B,) lengths of the steps whose mean velocity is asked for; 0 asks for the velocity at t."""
 
 
 class Geometry(NamedTuple):
@@ -103,8 +105,9 @@ class JamFlow(nn.Module):
         geometry = self.geometry(mel.shape[1], motion.shape[1], mel.device)
         a = self.audio.embed(mel, c.mel, c.mel_masked, c.text)
         e = self.motion.embed(motion, c.motion, c.motion_masked, c.given)
-        audio_time, audio_shared = self.audio.embed_time(t, c.voice)
-        motion_time, motion_shared = self.motion.embed_time(t)
+        voice = self.audio.embed_voice(c.voice, len(t))
+        audio_time, audio_shared = self.audio.embed_time(t, c.step, voice)
+        motion_time, motion_shared = self.motion.embed_time(t, c.step)
         for index in range(self.config.depth):
             audio_block, motion_block = self.audio.block(index), self.motion.block(index)
             a_mod = audio_block.modulate(audio_time, audio_shared)

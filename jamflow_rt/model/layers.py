@@ -26,6 +26,13 @@ class TimestepEmbedding(nn.Module):
             nn.Linear(sinusoids, width), nn.SiLU(), nn.Linear(width, width)
         )
 
+    def silence(self) -> None:
+        """Begin as zero."""
+        last = self.time_mlp[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
     def forward(self, t: Tensor) -> Tensor:
         angles = 1000.0 * t[:, None] * self.frequencies
         embedded: Tensor = self.time_mlp(torch.cat([angles.sin(), angles.cos()], dim=-1))

@@ -36,6 +36,9 @@ class StreamDiT(nn.Module):
     def __init__(self, config: ModelConfig, stream: StreamConfig, channels: int, out: int) -> None:
         super().__init__()
         self.time_embed = TimestepEmbedding(stream.width)
+        self.step_embed = TimestepEmbedding(stream.width) if config.mean_velocity else None
+        if self.step_embed is not None:
+            self.step_embed.silence()
         self.input_embed = InputEmbedding(channels, stream)
         self.modulation = Modulation(stream.width) if config.shared_modulation else None
         own = None if config.shared_modulation else (lambda: Modulation(stream.width))
@@ -54,9 +57,22 @@ class StreamDiT(nn.Module):
         assert isinstance(block, Block)
         return block
 
-    def embed_time(self, t: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Flow times (B,) → the time embedding and, where it is shared, its modulation."""
+    def embed_time(
+        self, t: Tensor, step: Tensor | None = None, also: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Flow times (B,) → the time embedding and, where it is shared, its modulation.
+
+        Args:
+            t: flow times.
+            step: (B,) lengths of the steps whose mean velocity is asked for; 0, or None for all,
+                asks for the velocity at `t`.
+            also: (B, width) what else modulates the blocks.
+        """
         time = self.time_embed(t)
+        if step is not None and self.step_embed is not None:
+            time = time + self.step_embed(step) * (step > 0)[:, None]
+        if also is not None:
+            time = time + also
         return time, None if self.modulation is None else self.modulation(time)
 
     def velocity(self, x: Tensor, time: Tensor) -> Tensor:

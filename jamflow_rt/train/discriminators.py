@@ -11,7 +11,11 @@ Features = list[Tensor]
 
 
 class SpectrogramDiscriminator(nn.Module):
-    """Judges the complex spectrogram of one resolution."""
+    """Judges the magnitudes of one resolution.
+
+    Not the complex spectrogram as in Vocos: the phase is the source's, the mel does not tell it,
+    and a vocoder that is asked for it anyway only gets quieter.
+    """
 
     window: Tensor
 
@@ -19,7 +23,7 @@ class SpectrogramDiscriminator(nn.Module):
         super().__init__()
         self.n_fft = n_fft
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
-        sizes = [2, channels, channels, 2 * channels, 2 * channels]
+        sizes = [1, channels, channels, 2 * channels, 2 * channels]
         self.layers = nn.ModuleList(
             weight_norm(nn.Conv2d(a, b, (3, 9), stride=(1, 2), padding=(1, 4)))
             for a, b in zip(sizes, sizes[1:], strict=False)
@@ -32,8 +36,7 @@ class SpectrogramDiscriminator(nn.Module):
             sound, self.n_fft, self.n_fft // 4, window=self.window, return_complex=True
         )
         # Compressed, since loudness spans many decades.
-        spectrum = spectrum * (spectrum.abs() + 1e-5) ** -0.5
-        x = torch.view_as_real(spectrum).permute(0, 3, 2, 1)
+        x = (spectrum.abs() + 1e-3).pow(0.3).transpose(1, 2).unsqueeze(1)
         features = []
         for layer in self.layers:
             x = functional.leaky_relu(layer(x), 0.1)

@@ -35,7 +35,9 @@ class JointRecipe:
     ema: float = 0.998
 
 
-def _optimisers(model: JamFlow, rate: float) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+def joint_optimisers(
+    model: JamFlow, rate: float
+) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, AdamW for everything else."""
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
@@ -90,7 +92,7 @@ def train_joint(
     rows = max(voice.number for voice in corpus_voices(corpus))
     model = JamFlow(ModelConfig.default(groups, rows))
     average = Average(model, recipe.ema)
-    muon, adam = _optimisers(model, recipe.learning_rate)
+    muon, adam = joint_optimisers(model, recipe.learning_rate)
     parts: dict[str, Stateful] = {"model": model, "average": average, "muon": muon, "adam": adam}
     loop = Loop(work, parts, recipe.steps)
     data = JointData(corpus, prepared, seed=loop.step)

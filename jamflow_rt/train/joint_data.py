@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, MEL_RATE, N_MELS
 from jamflow_rt.codec.mel import mel_of, silence_mel
-from jamflow_rt.codec.motion import MotionSpace
+from jamflow_rt.codec.motion import POSE_SIZE, MotionSpace
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.flow.masking import draw_pattern, draw_task
 from jamflow_rt.flow.objective import Batch
@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 CROP_BEATS = (7, 9, 13, 17)
 """Three shapes of windows, and a longer one for the long view."""
-GRID_SHARE = 0.12
+GRID_SHARE = 0.2
 """Crops from GRID. Its sound is always given: the voice to learn is the teacher's."""
 VOICE_UNTOLD = 0.15
 """Crops whose voice the prefix alone tells: reference voices, and none."""
@@ -33,7 +33,7 @@ _IDLE_SHARE = 0.06
 
 
 class Crop(NamedTuple):
-    """A stretch of whole beats: what is heard, seen and said in it."""
+    """A stretch of whole beats: what is said, heard and seen in it."""
 
     ids: NDArray[np.int64]  # (15·beats,)
     mel: Floats  # (15·beats, 100)
@@ -108,10 +108,12 @@ class JointData:
         return Crop(clip.ids[mel], clip.mel[mel], clip.motion[motion], 0)
 
     def _teacher(self, beats: int) -> Crop:
-        """Sentences of a voice with pauses between, cut anywhere; the upper face is real."""
+        """Sentences of a voice with pauses between, cut anywhere.
+
+        The upper face and the head idle as real ones did; gestures come on top.
+        """
         random = self._random
         voice = self.voices[int(random.choice(len(self.voices), p=self._shares))]
-        mouth_rest = self.space.rest[: len(self.space.mouth)]
         parts = []
         length = 0
         first = 0
@@ -119,18 +121,18 @@ class JointData:
             pause = int(random.integers(0, _MAX_PAUSE + 1))
             if random.random() < _IDLE_SHARE:
                 pause = beats
-            parts.append(_silence(pause, mouth_rest))
+            parts.append(self._silence(pause))
             said = self._sentence(voice.name)
             parts.append(said)
             if not length:
                 first = int(random.integers(0, pause + len(said.motion) // BEAT_MOTION))
             length += pause + len(said.motion) // BEAT_MOTION
-        ids, mel, mouth = (np.concatenate([part[k] for part in parts]) for k in range(3))
+        ids, mel, motion = (np.concatenate([part[k] for part in parts]) for k in range(3))
         mel_part, motion_part = slice_beats(first, beats)
+        motion = motion[motion_part].astype(np.float32)
         rest = self._rests[random.integers(len(self._rests))]
-        start = int(random.integers(len(rest) - beats * BEAT_MOTION + 1))
-        rest = rest[start : start + beats * BEAT_MOTION]
-        motion = np.concatenate([mouth[motion_part], rest], axis=1).astype(np.float32)
+        start = int(random.integers(len(rest) - len(motion) + 1))
+        motion[:, len(self.space.mouth) :] += rest[start : start + len(motion)]
         return Crop(ids[mel_part], mel[mel_part], motion, voice.number)
 
     def _sentence(self, voice: str) -> Crop:
@@ -145,9 +147,24 @@ class JointData:
         mel = np.concatenate([mel, silence_mel(frames - len(mel))])
         ids, seconds = shard.phones(index)
         start = takes["starts"][index]
-        mouth = takes["mouth"][start : start + beats * BEAT_MOTION].astype(np.float32)
+        span = slice(start, start + beats * BEAT_MOTION)
+        motion = self._mouth_and_gestures(takes["mouth"][span], takes["gestures"][span])
         on_frames = ids_on_frames(ids.astype(np.int64), seconds, lead, frames)
-        return Crop(on_frames, mel, mouth, self._numbers[voice])
+        return Crop(on_frames, mel, motion, self._numbers[voice])
+
+    def _mouth_and_gestures(self, mouth: Floats, gestures: Floats) -> Floats:
+        """Motion (T, D): the mouth, and what head and brows add to their idle motion."""
+        space = self.space
+        motion = np.zeros((len(mouth), space.size), np.float32)
+        motion[:, : len(space.mouth)] = mouth
+        motion[:, -POSE_SIZE] = gestures[:, 0] / space.pose_std[0]
+        motion[:, -POSE_SIZE - 1] = gestures[:, 1]
+        return motion
+
+    def _silence(self, beats: int) -> Crop:
+        motion = np.zeros((beats * BEAT_MOTION, self.space.size), np.float32)
+        motion[:, : len(self.space.mouth)] = self.space.rest[: len(self.space.mouth)]
+        return Crop(np.zeros(beats * BEAT_MEL, np.int64), silence_mel(beats * BEAT_MEL), motion, 0)
 
 
 def slice_beats(start: int, beats: int) -> tuple[slice, slice]:
@@ -156,15 +173,6 @@ def slice_beats(start: int, beats: int) -> tuple[slice, slice]:
     return (
         slice(start * BEAT_MEL, end * BEAT_MEL),
         slice(start * BEAT_MOTION, end * BEAT_MOTION),
-    )
-
-
-def _silence(beats: int, mouth_rest: Floats) -> Crop:
-    return Crop(
-        np.zeros(beats * BEAT_MEL, np.int64),
-        silence_mel(beats * BEAT_MEL),
-        np.tile(mouth_rest, (beats * BEAT_MOTION, 1)),
-        0,
     )
 
 

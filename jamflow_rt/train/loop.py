@@ -9,6 +9,9 @@ from typing import Any, Protocol
 
 import torch
 
+_RECORD_EVERY = 20
+"""Steps whose losses make one point of the curve."""
+
 
 class Stateful(Protocol):
     """A module or an optimiser."""
@@ -53,19 +56,18 @@ class Loop:
         from tqdm import tqdm
 
         saved_at = time.monotonic()
-        sums: dict[str, float] = {}
-        window = 20
+        recent: dict[str, list[float]] = {}
         with tqdm(total=self.steps, initial=self.step, mininterval=5) as bar:
             while self.step < self.steps:
                 for name, value in one_step(self.step).items():
-                    sums[name] = sums.get(name, 0.0) + value
+                    recent.setdefault(name, []).append(value)
                 self.step += 1
                 bar.update()
-                if self.step % window == 0:
-                    means = {name: total / window for name, total in sums.items()}
+                if self.step % _RECORD_EVERY == 0:
+                    means = {name: sum(values) / len(values) for name, values in recent.items()}
                     self.history.append({"step": self.step, **means})
                     bar.set_postfix({k: f"{v:.3f}" for k, v in means.items()})
-                    sums = {}
+                    recent = {}
                 last = self.step == self.steps
                 if last or time.monotonic() - saved_at > self.every_seconds:
                     self.save()

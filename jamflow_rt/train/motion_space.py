@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 from jamflow_rt.codec.alignment import Pose, align
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.train.brows import raised_brows
 
 Floats = NDArray[np.float32]
 
@@ -113,18 +115,12 @@ def fit_motion_space(clips: Sequence[TrackedClip]) -> MotionSpace:
         average=average,
         mouth=mouth,
         eyes=eyes,
+        brows=raised_brows(average),
         pose_mean=pose.mean(0),
         pose_std=pose.std(0) + 1e-6,
-        rest=np.zeros(MOUTH_SIZE + EYES_SIZE + 6, np.float32),
+        rest=np.zeros(0, np.float32),  # not known yet, and not needed to encode
     )
     latents = draft.encode(meshes[silent], pose[silent])
     gaps = np.linalg.norm(meshes[silent][:, 13] - meshes[silent][:, 14], axis=-1)
     closed = latents[gaps <= np.quantile(gaps, 0.5)]
-    return MotionSpace(
-        average=average,
-        mouth=mouth,
-        eyes=eyes,
-        pose_mean=draft.pose_mean,
-        pose_std=draft.pose_std,
-        rest=np.median(closed, axis=0).astype(np.float32),
-    )
+    return replace(draft, rest=np.median(closed, axis=0).astype(np.float32))

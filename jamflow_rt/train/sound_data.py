@@ -83,12 +83,12 @@ def shard_shares(shards: Sequence[Shard]) -> NDArray[np.float64]:
     """(n,) how often each shard is to be drawn from.
 
     Voices with little sound are heard more often than their share, but not all the time: a voice's
-    share goes with the root of its number of utterances.
+    share goes with the cube root of its number of utterances.
     """
     totals: dict[str, int] = {}
     for shard in shards:
         totals[shard.voice] = totals.get(shard.voice, 0) + shard.utterances
-    weights = np.array([shard.utterances / np.sqrt(totals[shard.voice]) for shard in shards])
+    weights = np.array([shard.utterances / totals[shard.voice] ** (2 / 3) for shard in shards])
     shares: NDArray[np.float64] = weights / weights.sum()
     return shares
 

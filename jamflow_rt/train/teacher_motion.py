@@ -1,4 +1,4 @@
-"""Gives every teacher sentence a mouth: the `motion` stage."""
+"""Gives every teacher sentence a mouth and gestures: the `motion` stage."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, MEL_RATE
+from jamflow_rt.codec.mel import STD
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.text.phonemes import vocabulary
 from jamflow_rt.train.forced_alignment import TimedPhone
+from jamflow_rt.train.gestures import find_accents, gesture_tracks
 from jamflow_rt.train.phone_motion import (
     LipCloser,
     PhoneToMotion,
@@ -38,6 +40,7 @@ class Take(NamedTuple):
     lead: int  # first mel frame
     beats: int
     mouth: Floats  # (4·beats, M)
+    gestures: Floats  # (4·beats, 2) head pitch in radians, brows in units
 
 
 def read_clips(prepared: Path) -> list[tuple[Floats, Floats, list[TimedPhone]]]:
@@ -69,7 +72,7 @@ def train_and_apply(
 ) -> float:
     """Fit the phone-to-motion network on the prepared clips and move every teacher sentence.
 
-    Writes `takesK.npz` beside each shard (lead, beats, mouth).
+    Writes `takesK.npz` beside each shard (lead, beats, mouth, gestures).
 
     Returns:
         Mean absolute error on clips kept out, in standard deviations.
@@ -96,6 +99,7 @@ def train_and_apply(
             lead=np.array([t.lead for t in takes]),
             beats=np.array([t.beats for t in takes]),
             mouth=np.concatenate([t.mouth for t in takes]).astype(np.float16),
+            gestures=np.concatenate([t.gestures for t in takes]).astype(np.float16),
         )
         progress("move", number + 1, len(shards))
     return error
@@ -112,12 +116,19 @@ def _move(
     ids, seconds = shard.phones(index)
     lead, beats = take_utterance(shard, index, random)
     origin = lead / MEL_RATE
+    said = [symbols[int(i)] for i in ids]
     phones = [
         p._replace(start=p.start - origin, end=p.end - origin)
-        for p in phones_from_ids([symbols[int(i)] for i in ids], seconds)
+        for p in phones_from_ids(said, seconds)
     ]
     frames = beats * BEAT_MOTION
     track = torch.from_numpy(articulation_track(phones, frames))
     with torch.inference_mode():
         mouth = network(track[None])[0].numpy()
-    return Take(lead, beats, closer(mouth, phones))
+    loudness = shard.mel_of(index).mean(1) * STD
+    accents = [
+        accent._replace(time=accent.time - origin)
+        for accent in find_accents(said, seconds, shard.f0_of(index), loudness)
+    ]
+    end = max((p.end for p in phones if p.symbol), default=0.0) if "?" in said else None
+    return Take(lead, beats, closer(mouth, phones), gesture_tracks(accents, end, frames))

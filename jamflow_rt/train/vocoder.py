@@ -35,6 +35,9 @@ FRAMES = 56
 EDGE_LEFT, EDGE_RIGHT = 12, 4
 IN_PHASE = ("heart",)
 _RESOLUTIONS = (256, 512, 1024, 2048)
+# Hz above which even hibari's phase cannot be known from pulses: measured coherence of a trained
+# vocoder with its teacher is 0.9 below 1 kHz, 0.5 at 3 kHz and 0.05 above 4 kHz.
+_PHASE_BELOW = 3000
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _compressed(sound: Tensor, n_fft: int) -> tuple[Tensor, Tensor]:
 
 
 def spectral_losses(made: Tensor, real: Tensor, in_phase: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Log-mel L1, log-magnitude L1 over four resolutions, complex L1 (both compressed).
+    """Log-mel L1; over four resolutions log-magnitude L1 and, below 3 kHz, complex L1.
 
     Args:
         made: (B, N) sound.
@@ -110,7 +113,9 @@ def spectral_losses(made: Tensor, real: Tensor, in_phase: Tensor) -> tuple[Tenso
     for n_fft in _RESOLUTIONS:
         (log_m, complex_m), (log_r, complex_r) = _compressed(made, n_fft), _compressed(real, n_fft)
         sizes.append((log_m - log_r).abs().mean())
-        error = (complex_m - complex_r).abs().mean((1, 2)) / complex_r.abs().mean()
+        low = slice(n_fft * _PHASE_BELOW // SAMPLE_RATE)
+        error = (complex_m[:, low] - complex_r[:, low]).abs().mean((1, 2))
+        error = error / complex_r[:, low].abs().mean()
         waves.append((error * in_phase).sum() / in_phase.sum().clamp(min=1))
     return mel, torch.stack(sizes).mean(), torch.stack(waves).mean()
 

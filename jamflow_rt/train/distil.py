@@ -1,0 +1,119 @@
+"""Distils many guided steps of the joint model into few: the `distil` stage.
+
+The student is the same network, asked with the length of the step; half of its training stays
+flow matching, so both ways of sampling are in one checkpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from jamflow_rt.errors import InvalidInput
+from jamflow_rt.flow.distillation import distillation_loss
+from jamflow_rt.flow.objective import Losses, draw_times, flow_matching_loss
+from jamflow_rt.flow.schedule import flow_times
+from jamflow_rt.model.checkpoint import load_checkpoint, save_checkpoint
+from jamflow_rt.model.precision import fast_precision
+from jamflow_rt.train.joint import Average, joint_optimisers
+from jamflow_rt.train.joint_data import JointData
+from jamflow_rt.train.loop import Loop, Stateful
+
+
+@dataclass(frozen=True)
+class DistilRecipe:
+    """The numbers of this stage."""
+
+    steps: int = 600
+    tokens: int = 2048
+    """Mel frames a step."""
+    learning_rate: float = 3e-4
+    warm_up: int = 30
+    evaluations: tuple[int, ...] = (4, 4, 2)
+    """Numbers of steps the student learns to sample in, as often as they stand here."""
+    substeps: int = 2
+    """The teacher's steps for one of the student's."""
+    guidance: float = 1.0
+    flow_every: int = 3
+    """One step in so many is flow matching."""
+    motion_weight: float = 0.5
+    ema: float = 0.99
+
+
+def train_distil(
+    corpus: Path, prepared: Path, work: Path, taught: Path, weights: Path, recipe: DistilRecipe
+) -> None:
+    """Train (or resume) the student and write its averaged weights.
+
+    Args:
+        corpus: folder of the `corpus` and `motion` stages.
+        prepared: folder of `jamflow-rt prepare`.
+        work: folder for the checkpoint and the loss curve.
+        taught: weights of the `joint` stage.
+        weights: safetensors file to write at every checkpoint.
+        recipe: the numbers.
+
+    Raises:
+        InvalidInput: there are no weights, or the network cannot be asked for mean velocities.
+    """
+    torch.manual_seed(0)
+    teacher, student = load_checkpoint(taught), load_checkpoint(taught).train()
+    teacher.requires_grad_(False)
+    if not student.config.mean_velocity:
+        raise InvalidInput(f"{taught} is of a network without `mean_velocity`: train `joint` anew.")
+    average = Average(student, recipe.ema)
+    muon, adam = joint_optimisers(student, recipe.learning_rate)
+    parts: dict[str, Stateful] = {"model": student, "average": average, "muon": muon, "adam": adam}
+    loop = Loop(work, parts, recipe.steps)
+    data = JointData(corpus, prepared, seed=1_000_000 + loop.step)
+
+    def losses_of(step: int) -> Losses:
+        batch = data.batch(recipe.tokens)
+        noise = torch.randn_like(batch.mel), torch.randn_like(batch.motion)
+        if step % recipe.flow_every == 0:
+            return flow_matching_loss(student, batch, draw_times(len(batch.ids)), *noise)
+        start, end = _draw_steps(recipe.evaluations, len(batch.ids))
+        return distillation_loss(
+            student,
+            teacher,
+            batch,
+            start,
+            end,
+            *noise,
+            guidance=recipe.guidance,
+            substeps=recipe.substeps,
+        )
+
+    def one_step(step: int) -> dict[str, float]:
+        share = min(1.0, (step + 1) / recipe.warm_up, 1 - step / recipe.steps + 0.02)
+        for optimiser in (muon, adam):
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.learning_rate * share
+        with fast_precision(torch.device("cpu")):
+            losses = losses_of(step)
+        loss = losses.audio + recipe.motion_weight * losses.motion
+        muon.zero_grad()
+        adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        muon.step()
+        adam.step()
+        average.update(student, step)
+        kind = "flow" if step % recipe.flow_every == 0 else "distil"
+        return {f"{kind}_audio": losses.audio.item(), f"{kind}_motion": losses.motion.item()}
+
+    loop.run(one_step, on_checkpoint=lambda: save_checkpoint(average.model, weights))
+
+
+def _draw_steps(evaluations: tuple[int, ...], count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(count,) begins and ends of random steps of random schedules."""
+    schedules = [flow_times(n) for n in evaluations]
+    steps = []
+    for row in torch.randint(len(schedules), (count,)).tolist():
+        times = schedules[row]
+        index = int(torch.randint(len(times) - 1, ()))
+        steps.append((times[index], times[index + 1]))
+    start, end = torch.tensor(steps).unbind(1)
+    return start, end
