@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jamflow_rt.beats import SAMPLE_RATE
+from jamflow_rt.codec.face import FaceState
 from jamflow_rt.errors import InvalidInput
-from jamflow_rt.evaluate.beside import real_takes, teacher_takes
+from jamflow_rt.evaluate.beside import real_takes, recorded_takes, teacher_takes
 from jamflow_rt.evaluate.lips import measure_lips, own_gaps
+from jamflow_rt.record import write_wav
+from jamflow_rt.text.timeline import PhonemeSpan
+from jamflow_rt.train.forced_alignment import TimedPhone
 from jamflow_rt.train.teachers import Utterance
 from tests.test_joint_data import write_clips
 
@@ -26,6 +32,33 @@ def test_clips_become_takes_with_the_phonemes_of_the_aligner(tmp_path: Path) -> 
 def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="jamflow-rt prepare"):
         real_takes(tmp_path)
+
+
+def test_recordings_are_listened_to_and_aligned(tmp_path: Path) -> None:
+    sound = np.zeros(SAMPLE_RATE, np.float32)
+    for name, text in (("b", "Bob's Mom."), ("a", "Hi!"), ("c", "strange")):
+        write_wav(sound, tmp_path / f"{name}.wav")
+        (tmp_path / f"{name}.txt").write_text(text)
+    write_wav(sound, tmp_path / "untold.wav")
+    asked: list[list[str]] = []
+
+    def align(sound: np.ndarray, words: Sequence[str]) -> list[TimedPhone] | None:
+        asked.append(list(words))
+        if "strange" in words:
+            return None
+        return [TimedPhone("", 0.0, 0.2), TimedPhone("b", 0.2, 0.4)]
+
+    faces = [FaceState(np.zeros((478, 3)), np.zeros(3), np.zeros(2), 1.0)] * 25
+    takes = list(recorded_takes(tmp_path, lambda heard: faces, align))
+    assert [take.text for take in takes] == ["Hi!", "Bob's Mom."]
+    assert asked == [["hi"], ["bob's", "mom"], ["strange"]]
+    assert takes[0].seconds == 1 and len(takes[0].faces) == 25
+    assert takes[0].phonemes == (PhonemeSpan("b", 19, 38),)
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"NAME\.txt"):
+        list(recorded_takes(tmp_path, lambda heard: []))
 
 
 class FakeTeacher:

@@ -9,7 +9,7 @@ from tests.test_evaluate_scores import some_scores
 def test_every_measure_is_read_from_its_place() -> None:
     ours = some_scores()
     real = replace(ours, word_error_rate=None)
-    rows = {row.measure: row for row in rows_of(ours, None, None, real, {})}
+    rows = {row.measure: row for row in rows_of(ours, None, None, real, None, {})}
     words = rows["word error rate (Whisper tiny.en)"]
     assert (words.ours, words.teacher, words.real) == (ours.word_error_rate, None, None)
     assert "4.91" in words.published and "2.42" in words.published
@@ -23,7 +23,7 @@ def test_every_measure_is_read_from_its_place() -> None:
 
 def test_what_needs_weights_has_a_row_that_says_so() -> None:
     need = "needs syncnet_v2.model; name its folder with --weights"
-    rows = {row.measure: row for row in rows_of(some_scores(), None, None, None, {"lse": need})}
+    rows = {row.measure: row for row in rows_of(some_scores(), None, None, None, None, {"lse": need})}
     row = rows["LSE-C (SyncNet)"]
     assert row.ours is None and row.needs == need and "8.70" in row.published
     assert row.texts()["ours"] == "needs weights"

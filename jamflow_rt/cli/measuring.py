@@ -75,6 +75,14 @@ def evaluate(
             rich_help_panel=_BESIDE,
         ),
     ] = None,
+    recordings: Annotated[
+        Path | None,
+        typer.Option(
+            "--recordings",
+            help="Sound files with NAME.txt beside: also the face moved by sound alone.",
+            rich_help_panel=_BESIDE,
+        ),
+    ] = None,
     track: Annotated[
         Path | None,
         typer.Option(
@@ -135,6 +143,7 @@ def evaluate(
             teacher=teacher,
             styles=styles,
             prepared=prepared,
+            recordings=recordings,
         )
         pictures = PictureJudges.load(weights, reference, Tracker(track) if track else None)
         bundle = Bundle.load(model)

@@ -1,17 +1,25 @@
-"""What ours is set beside, as takes: a real face, and the teacher saying the same sentences."""
+"""What ours is set beside, as takes: a real face, others' recordings, the teacher's sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from jamflow_rt.beats import MEL_RATE
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.evaluate.listening import Listen
 from jamflow_rt.evaluate.take import Take
+from jamflow_rt.sound_file import read_sound
 from jamflow_rt.text.timeline import PhonemeSpan
+from jamflow_rt.train.forced_alignment import ForcedAligner, TimedPhone
 from jamflow_rt.train.teachers import Teacher
 
+Aligner = Callable[[NDArray[np.float32], Sequence[str]], "list[TimedPhone] | None"]
 REAL_CLIPS = 240
 """Clips measured: a GRID clip has fewer than one p, b or m, and their share needs a few hundred."""
 EXAMPLES = (
@@ -44,16 +52,42 @@ def real_takes(prepared: Path) -> list[Take]:
             text="",
             sound=sound,
             faces=tuple(space.decode(latents)),
-            phonemes=tuple(
-                PhonemeSpan(
-                    phone.symbol, round(phone.start * MEL_RATE), round(phone.end * MEL_RATE)
-                )
-                for phone in phones
-                if phone.symbol
-            ),
+            phonemes=_spans(phones),
         )
         for latents, sound, phones in clips
     ]
+
+
+def recorded_takes(folder: Path, listen: Listen, align: Aligner | None = None) -> Iterator[Take]:
+    """Recordings `NAME.flac` or `.wav` of `folder` with the face that listens to them.
+
+    Args:
+        folder: beside each recording, `NAME.txt` says what is spoken.
+        listen: sound (N,) at 24 kHz → faces.
+        align: finds the phonemes; the forced aligner if not given. What it cannot align is left
+            out.
+
+    Raises:
+        InvalidInput: there is no recording with a transcript.
+    """
+    found = sorted(path for path in folder.glob("*") if path.suffix in (".flac", ".wav"))
+    found = [path for path in found if path.with_suffix(".txt").exists()]
+    if not found:
+        raise InvalidInput(f"{folder} holds no NAME.flac or NAME.wav with a NAME.txt beside it.")
+    align = align or ForcedAligner()
+    for path in found:
+        text, sound = path.with_suffix(".txt").read_text("utf-8").strip(), read_sound(path)
+        phones = align(sound, re.findall(r"[a-z']+", text.lower()))
+        if phones:
+            yield Take(text, sound, tuple(listen(sound)), _spans(phones))
+
+
+def _spans(phones: Iterable[TimedPhone]) -> tuple[PhonemeSpan, ...]:
+    return tuple(
+        PhonemeSpan(phone.symbol, round(phone.start * MEL_RATE), round(phone.end * MEL_RATE))
+        for phone in phones
+        if phone.symbol
+    )
 
 
 def teacher_takes(teacher: Teacher, sentences: Iterable[str], seed: int = 0) -> Iterator[Take]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jamflow_rt.bundle import Bundle
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.errors import InvalidInput
-from jamflow_rt.evaluate.beside import EXAMPLES, real_takes, teacher_takes
+from jamflow_rt.evaluate.beside import EXAMPLES, real_takes, recorded_takes, teacher_takes
 from jamflow_rt.evaluate.curve import Progress, measure_curve
 from jamflow_rt.evaluate.listening import measure_listening
 from jamflow_rt.evaluate.pictures import PictureGallery, PictureJudges, PictureSource
@@ -51,6 +51,8 @@ class Plan:
     """Folder of Kokoro's voice files, for teachers that need it."""
     prepared: Path | None = None
     """What `jamflow-rt prepare` wrote: real faces."""
+    recordings: Path | None = None
+    """Folder of sound files with transcripts: the face is moved by their sound alone."""
 
     def __post_init__(self) -> None:
         if self.compare and not self.windows:
@@ -112,6 +114,7 @@ def evaluate(
         whole=whole,
         teacher=teacher,
         real=_real(real, heard_only, PictureGallery(pictures, renderer), progress),
+        heard=_heard(plan, synthesise, renderer, progress),
         listening=measure_listening(_unseen(real), synthesise.listen),
         curve=curve,
         cost=apart(
@@ -171,6 +174,15 @@ def _real(
     return score(
         progress(takes, len(takes), "real clips"), judges, None, gallery, judged=_REAL_JUDGED
     )
+
+
+def _heard(
+    plan: Plan, synthesise: Synthesiser, renderer: PictureSource, progress: Progress
+) -> Scores | None:
+    if plan.recordings is None:
+        return None
+    takes = list(recorded_takes(plan.recordings, synthesise.listen))
+    return score(progress(takes, len(takes), "from sound"), Judges(), renderer)
 
 
 def _unseen(takes: list[Take]) -> Iterator[tuple[NDArray[np.float32], Sequence[FaceState]]]:

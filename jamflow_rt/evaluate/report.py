@@ -29,6 +29,8 @@ class Report:
     """The same sentences by the voice that ours learned from."""
     real: Scores | None = None
     """Prepared clips of a real face and voice."""
+    heard: Scores | None = None
+    """Our face on recordings of others, moved by their sound alone."""
     listening: Listening | None = None
     """How the lips follow sound alone."""
     curve: tuple[Point, ...] = ()
@@ -41,7 +43,8 @@ class Report:
 
     def rows(self) -> Iterator[Row]:
         """Every measure with all its columns."""
-        yield from rows_of(self.ours, self.whole, self.teacher, self.real, self.needs)
+        columns = (self.ours, self.whole, self.teacher, self.real, self.heard)
+        yield from rows_of(*columns, self.needs)
         if self.listening is not None:
             name = "lips from sound alone, correlation with the real ones"
             yield Row(name, "{:.2f}", self.listening.correlation)

@@ -8,7 +8,7 @@ from functools import reduce
 
 from jamflow_rt.evaluate.scores import Scores
 
-COLUMNS = ("ours", "in one piece", "teacher", "real")
+COLUMNS = ("ours", "in one piece", "teacher", "real", "from sound")
 PUBLISHED_NOTE = (
     "Published: JAM-Flow (arXiv 2506.23552), as others quote the paper's tables: words and speaker "
     "(SIM-o) on LibriSpeech-PC test-clean, LSE and FID on HDTF, speed on an RTX A6000. The "
@@ -116,10 +116,17 @@ class Row:
     """The same sentences by the teacher."""
     real: float | None = None
     """Prepared clips of a real face; for measures of pictures, drawn by our renderer."""
+    heard: float | None = None
+    """Our face on recordings of others, moved by their sound alone."""
     published: str = ""
     """On other data."""
     needs: str = ""
     """What our figure would need."""
+
+    @property
+    def figures(self) -> tuple[float | None, ...]:
+        """In the order of `COLUMNS`."""
+        return self.ours, self.whole, self.teacher, self.real, self.heard
 
     @property
     def difference(self) -> float | None:
@@ -130,8 +137,7 @@ class Row:
 
     def texts(self) -> dict[str, str]:
         """Column → the figure as people read it."""
-        figures = (self.ours, self.whole, self.teacher, self.real)
-        shown = ["" if figure is None else self.style.format(figure) for figure in figures]
+        shown = ["" if figure is None else self.style.format(figure) for figure in self.figures]
         if self.difference is not None:
             sign = "" if self.difference < 0 else "+"
             shown[1] += f" ({sign}{self.style.replace('+', '').format(self.difference)})"
@@ -148,6 +154,7 @@ class Row:
             "difference": self.difference,
             "teacher": self.teacher,
             "real": self.real,
+            "heard": self.heard,
             "published": self.published,
             "needs": self.needs if self.ours is None else "",
         }
@@ -158,23 +165,23 @@ def rows_of(
     whole: Scores | None,
     teacher: Scores | None,
     real: Scores | None,
+    heard: Scores | None,
     needs: Mapping[str, str],
 ) -> Iterator[Row]:
     """Every measure that some column has, or that would need something."""
     for measure in MEASURES:
-        columns = (ours, whole, teacher, real)
-        first, second, third, fourth = (_read(scores, measure.at) for scores in columns)
         row = Row(
             measure.name,
             measure.style,
-            first,
-            second,
-            third,
-            fourth,
-            measure.published,
-            needs.get(measure.need, ""),
+            ours=_read(ours, measure.at),
+            whole=_read(whole, measure.at),
+            teacher=_read(teacher, measure.at),
+            real=_read(real, measure.at),
+            heard=_read(heard, measure.at),
+            published=measure.published,
+            needs=needs.get(measure.need, ""),
         )
-        if row.needs or any(figure is not None for figure in (first, second, third, fourth)):
+        if row.needs or any(figure is not None for figure in row.figures):
             yield row
 
 

@@ -26,7 +26,7 @@ from jamflow_rt.train.loop import Loop, Stateful
 class DistilRecipe:
     """The numbers of this stage."""
 
-    steps: int = 600
+    steps: int = 650
     tokens: int = 2048
     """Mel frames a step."""
     learning_rate: float = 3e-4
@@ -36,7 +36,7 @@ class DistilRecipe:
     substeps: int = 2
     """The teacher's steps for one of the student's."""
     guidance: float = 1.0
-    flow_every: int = 3
+    flow_every: int = 4
     """One step in so many is flow matching."""
     motion_weight: float = 0.5
     ema: float = 0.99

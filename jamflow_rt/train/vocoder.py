@@ -44,10 +44,10 @@ _PHASE_BELOW = 3000
 class VocoderRecipe:
     """The numbers of this stage."""
 
-    steps: int = 12_000
+    steps: int = 8300
     batch: int = 8
-    adversarial_from: float = 0.55
-    learning_rate: float = 8e-4
+    adversarial_from: float = 0.2
+    learning_rate: float = 4e-4
     mel_noise: float = 0.04
     judged: int = 4
     """Crops of a batch that the critics judge: they cost more than everything else."""
