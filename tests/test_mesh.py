@@ -231,6 +231,19 @@ def test_other_sizes_show_the_same(renderer: MeshRenderer, size: int) -> None:
     assert np.abs(small - large).mean() < 4
 
 
+@pytest.mark.parametrize("size", [512, 1024])
+def test_the_texture_stays_as_sharp_when_it_moves_by_parts_of_a_pixel(size: int) -> None:
+    drawer = MeshRenderer(PORTRAIT, NEUTRAL, size)
+    middle = slice(size // 4, 3 * size // 4)
+    sharpness = []
+    for part in np.arange(0, 1, 0.25):
+        step = np.full(2, part / (PORTRAIT.unit * size), np.float32)
+        grey = drawer.render(state(translation=step))[middle, middle].mean(-1)
+        sharpness.append(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey)).mean())
+    # A texture as coarse as the picture, read as it is, would change by a third.
+    assert max(sharpness) < 1.15 * min(sharpness)
+
+
 finite = st.floats(-0.6, 0.6)
 
 

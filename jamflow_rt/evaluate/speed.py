@@ -22,6 +22,7 @@ from jamflow_rt.config import SamplingConfig, WindowConfig
 from jamflow_rt.evaluate.synthesis import Stopwatch, Synthesiser
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.model.threads import apart
+from jamflow_rt.render.mesh import MeshRenderer
 from jamflow_rt.render.renderer import Renderer
 from jamflow_rt.serve.encoder import TICKS_PER_PICTURE, VideoEncoder
 from jamflow_rt.serve.resample import Doubler
@@ -36,6 +37,7 @@ SENTENCES = (
     "I can tell you more about it, if you have a minute.",
     "Please put the blue book back on the table before you leave.",
 )
+SIZES = (512, 1024)
 STAGES = ("text", "sampling", "vocoder", "rendering", "encoding")
 
 
@@ -49,6 +51,8 @@ class Speed:
     """Stage → seconds of work per sounding second."""
     windows: dict[tuple[int, int], float]
     """(beats of the window, evaluations) → seconds to sample it (median)."""
+    rendering: dict[int, float]
+    """Width of the picture → seconds to draw one frame on one core (median)."""
 
     @property
     def total(self) -> float:
@@ -79,7 +83,12 @@ class Speed:
             windows.add_row(
                 str(beats), *(f"{self.windows[beats, n] * 1000:.0f} ms" for n in evaluations)
             )
-        return [cost, wait, windows]
+        rendering = Table(title="Rendering one frame", min_width=50)
+        rendering.add_column("pixels", justify="right")
+        rendering.add_column("one core", justify="right")
+        for size, seconds in sorted(self.rendering.items()):
+            rendering.add_row(f"{size} × {size}", f"{seconds * 1000:.1f} ms")  # noqa: RUF001
+        return [cost, wait, windows, rendering]
 
 
 def bench(
@@ -89,27 +98,35 @@ def bench(
     trials: int = 20,
     evaluations: Sequence[int] = (2, 4, 8, 16),
     sentences: Sequence[str] = SENTENCES,
+    sizes: Sequence[int] = SIZES,
     progress: Callable[[str], None] = lambda stage: None,
 ) -> Speed:
     """Measure a bundle on this machine; takes about `trials` seconds and ten more.
 
     Args:
         bundle: what to measure.
-        renderer: draws for the cost measure.
+        renderer: draws for the cost measure, and at every size if it is a `MeshRenderer`.
         trials: how many times the wait is measured.
         evaluations: columns of the window table.
         sentences: what is said.
+        sizes: widths of the pictures that are drawn.
         progress: told what is being measured.
     """
     progress("cost")
     cost = apart(lambda: asyncio.run(measure_cost(bundle, renderer, sentences)))
     progress("windows")
     windows = apart(lambda: measure_windows(bundle, evaluations))
+    progress("rendering")
+    renderers = [renderer]
+    if isinstance(renderer, MeshRenderer):
+        neutral = bundle.motion.neutral
+        renderers = [MeshRenderer(renderer.portrait, neutral, size) for size in sizes]
+    rendering = {drawing.size: measure_rendering(bundle, drawing) for drawing in renderers}
     progress("first frame")
     with Avatar(bundle) as avatar:
         avatar.warm_up()
         first = asyncio.run(measure_first_frame(avatar, trials, sentences))
-    return Speed(tuple(first), cost, windows)
+    return Speed(tuple(first), cost, windows, rendering)
 
 
 async def measure_cost(
@@ -162,6 +179,20 @@ def measure_windows(
                 times.append(perf_counter() - start)
             found[len(window.text) // BEAT_MEL, steps] = median(times[1:])
     return found
+
+
+def measure_rendering(bundle: Bundle, renderer: Renderer, faces: int = 60) -> float:
+    """Median seconds to draw one of many different faces, as the motion space has them."""
+    latents = np.random.default_rng(0).normal(size=(faces, bundle.motion.size))
+    varied = bundle.motion.decode(latents.astype(np.float32))
+    # The first of everything compiles, allocates and fills caches.
+    renderer.render(varied[0])
+    times = []
+    for face in varied:
+        start = perf_counter()
+        renderer.render(face)
+        times.append(perf_counter() - start)
+    return median(times)
 
 
 async def measure_first_frame(

@@ -23,6 +23,9 @@ _SCALE_LIMIT = 0.2  # natural logarithm
 # Texels a pixel: a texture somewhat finer than the picture stays sharp when it moves by fractions
 # of a pixel, and is not so fine that bilinear filtering would skip texels.
 _OVERSAMPLING = 1.4
+# A texture as coarse as the picture would turn sharp and blurred by turns as it moves. It is
+# enlarged once, smoothly, but no further than this: there is nothing more to see in it.
+_MOST_ENLARGED = 1.5
 # The picture of a portrait that no layer is finer than, in pixels (see train.illustration).
 _MAX_SIZE = 4096
 
@@ -128,7 +131,7 @@ class MeshRenderer:
             self._pixels,
             layer.points,
         )
-        draw(self._frame, layer.texture, layer.points, layer.uv, layer.triangles, layer.opaque)
+        draw(self._frame, layer.texture, layer.points, layer.uv, layer.triangles)
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,6 @@ class _Drawable:
     texture: NDArray[np.uint64]
     uv: NDArray[np.float32]  # texels
     triangles: NDArray[np.int32]  # only those with something to show
-    opaque: NDArray[np.bool_]
     points: NDArray[np.float32]
 
     @classmethod
@@ -147,48 +149,44 @@ class _Drawable:
         image = _resample(layer, portrait, size)
         height, width = image.shape[:2]
         uv = layer.uv * np.array([width, height], np.float32)
-        alpha = image[..., 3]
-        lowest, highest = _alpha_range(alpha, uv, layer.triangles)
-        shown = highest > 0
+        shown = _shown(image[..., 3], uv, layer.triangles)
         return cls(
             source=layer,
             texture=pack(image),
             uv=np.ascontiguousarray(uv, np.float32),
             triangles=np.ascontiguousarray(layer.triangles[shown]),
-            opaque=np.ascontiguousarray(lowest[shown] == 255),
             points=np.zeros((len(layer.vertices), 2), np.float32),
         )
 
 
 def _resample(layer: Layer, portrait: Portrait, size: int) -> NDArray[np.uint8]:
-    """Shrink a layer's picture to the resolution that a frame of `size` pixels can show."""
+    """A layer's picture at the resolution that a frame of `size` pixels wants."""
     height, width = layer.image.shape[:2]
     # Texels in one canonical unit, from the spread of the mesh over the picture.
     texels = float(np.ptp(layer.uv[:, 0])) * width / max(float(np.ptp(layer.vertices[:, 0])), 1e-6)
-    ratio = _OVERSAMPLING * portrait.unit * size / texels
-    if ratio >= 1:
-        return layer.image
+    ratio = min(_OVERSAMPLING * portrait.unit * size / texels, _MOST_ENLARGED)
     target = (max(2, round(width * ratio)), max(2, round(height * ratio)))
-    # Colours of transparent texels must not bleed: weigh by alpha while shrinking (Pillow's RGBa).
-    small = Image.fromarray(layer.image, "RGBA").convert("RGBa")
-    return np.array(small.resize(target, Image.Resampling.BOX).convert("RGBA"))
+    if target == (width, height):
+        return layer.image
+    way = Image.Resampling.BOX if ratio < 1 else Image.Resampling.BICUBIC
+    # Colours of transparent texels must not bleed: weigh by alpha while resizing (Pillow's RGBa).
+    image = Image.fromarray(layer.image, "RGBA").convert("RGBa")
+    return np.array(image.resize(target, way).convert("RGBA"))
 
 
-def _alpha_range(
+def _shown(
     alpha: NDArray[np.uint8], uv: NDArray[np.float32], triangles: NDArray[np.int32]
-) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """Lowest and highest alpha in the rectangle around each triangle (with filter margin)."""
+) -> NDArray[np.bool_]:
+    """Which triangles have anything to show in the rectangle around them (with filter margin)."""
     height, width = alpha.shape
     corners = uv[triangles]
     low = np.floor(corners.min(1) - 1.5).astype(int)
     high = np.ceil(corners.max(1) + 1.5).astype(int)
-    lowest = np.zeros(len(triangles), int)
-    highest = np.zeros(len(triangles), int)
+    shown = np.zeros(len(triangles), bool)
     for n, ((x0, y0), (x1, y1)) in enumerate(zip(low, high, strict=True)):
         patch = alpha[max(y0, 0) : max(min(y1, height), 1), max(x0, 0) : max(min(x1, width), 1)]
-        if patch.size:
-            lowest[n], highest[n] = int(patch.min()), int(patch.max())
-    return lowest, highest
+        shown[n] = patch.any()
+    return shown
 
 
 def _check(face: FaceState) -> None:
