@@ -26,7 +26,7 @@ from jamflow_rt.train.loop import Loop, Stateful
 class DistilRecipe:
     """The numbers of this stage."""
 
-    steps: int = 650
+    steps: int = 500
     tokens: int = 2048
     """Mel frames a step."""
     learning_rate: float = 3e-4
