@@ -23,7 +23,9 @@ def test_every_measure_is_read_from_its_place() -> None:
 
 def test_what_needs_weights_has_a_row_that_says_so() -> None:
     need = "needs syncnet_v2.model; name its folder with --weights"
-    rows = {row.measure: row for row in rows_of(some_scores(), None, None, None, None, {"lse": need})}
+    rows = {
+        row.measure: row for row in rows_of(some_scores(), None, None, None, None, {"lse": need})
+    }
     row = rows["LSE-C (SyncNet)"]
     assert row.ours is None and row.needs == need and "8.70" in row.published
     assert row.texts()["ours"] == "needs weights"
