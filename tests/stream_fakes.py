@@ -44,6 +44,7 @@ def toy_space() -> MotionSpace:
         average=random(N_LANDMARKS, 3),
         mouth=random(2, N_LANDMARKS, 3),
         eyes=random(1, N_LANDMARKS, 3),
+        brows=np.zeros((0, N_LANDMARKS, 3), np.float32),
         pose_mean=np.zeros(POSE_SIZE, np.float32),
         pose_std=np.full(POSE_SIZE, 0.1, np.float32),
         rest=np.zeros(size, np.float32),

@@ -42,16 +42,16 @@ class ForcedAligner:
         low = soxr.resample(sound, SAMPLE_RATE, _RATE)
         pcm = (np.clip(low, -1, 1) * 32767).astype("<i2").tobytes()
         decoder = self._decoder
-        decoder.set_align_text(" ".join(words))
         # The first pass finds the words, the second one their phones. (Asking the second one for a
         # hypothesis crashes pocketsphinx.)
         try:
+            decoder.set_align_text(" ".join(words))
             self._decode(pcm)
             if decoder.hyp() is None:
                 return None
             decoder.set_alignment()
             self._decode(pcm)
-        except RuntimeError:  # the words do not fit the sound
+        except RuntimeError:  # a word is in no dictionary, or the words do not fit the sound
             decoder.reinit()
             return None
         alignment = decoder.get_alignment()
