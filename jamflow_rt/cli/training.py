@@ -18,7 +18,8 @@ from jamflow_rt.cli.terminal import counter, say_so
 from jamflow_rt.errors import InvalidInput, NotSupported
 
 _MOUTH_TEMPERATURE = 0.4
-"""Where lips from sound alone agree best with real ones on clips kept out (1: 0.83, 0.4: 0.86)."""
+"""Lips from sound alone agree better with real ones: on 20 kept-out clips, early in training, 0.83
+at 1, 0.85 at 0.6, 0.86 at 0.3."""
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "portraits"
 
 # Heavy imports (torch, the models) stand inside the commands: --help answers at once.

@@ -1,7 +1,7 @@
 """Distils many guided steps of the joint model into few: the `distil` stage.
 
-The student is the same network, asked with the length of the step; half of its training stays
-flow matching, so both ways of sampling are in one checkpoint.
+The student is the same network, asked with the length of the step; a part of its training
+stays flow matching, so both ways of sampling are in one checkpoint.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from jamflow_rt.flow.objective import Losses, draw_times, flow_matching_loss
 from jamflow_rt.flow.schedule import flow_times
 from jamflow_rt.model.checkpoint import load_checkpoint, save_checkpoint
 from jamflow_rt.model.precision import fast_precision
-from jamflow_rt.train.joint import Average, joint_optimisers
+from jamflow_rt.train.joint import Learner
 from jamflow_rt.train.joint_data import JointData
-from jamflow_rt.train.loop import Loop, Stateful
+from jamflow_rt.train.loop import Loop
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,8 @@ def train_distil(
     teacher.requires_grad_(False)
     if not student.config.mean_velocity:
         raise InvalidInput(f"{taught} is of a network without `mean_velocity`: train `joint` anew.")
-    average = Average(student, recipe.ema)
-    muon, adam = joint_optimisers(student, recipe.learning_rate)
-    parts: dict[str, Stateful] = {"model": student, "average": average, "muon": muon, "adam": adam}
-    loop = Loop(work, parts, recipe.steps)
+    learner = Learner(student, recipe.learning_rate, recipe.ema, recipe.motion_weight)
+    loop = Loop(work, learner.parts, recipe.steps)
     data = JointData(corpus, prepared, seed=1_000_000 + loop.step)
 
     def losses_of(step: int) -> Losses:
@@ -88,23 +86,13 @@ def train_distil(
 
     def one_step(step: int) -> dict[str, float]:
         share = min(1.0, (step + 1) / recipe.warm_up, 1 - step / recipe.steps + 0.02)
-        for optimiser in (muon, adam):
-            for group in optimiser.param_groups:
-                group["lr"] = recipe.learning_rate * share
         with fast_precision(torch.device("cpu")):
             losses = losses_of(step)
-        loss = losses.audio + recipe.motion_weight * losses.motion
-        muon.zero_grad()
-        adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-        muon.step()
-        adam.step()
-        average.update(student, step)
+        learner.learn(losses, share, step)
         kind = "flow" if step % recipe.flow_every == 0 else "distil"
         return {f"{kind}_audio": losses.audio.item(), f"{kind}_motion": losses.motion.item()}
 
-    loop.run(one_step, on_checkpoint=lambda: save_checkpoint(average.model, weights))
+    loop.run(one_step, on_checkpoint=lambda: save_checkpoint(learner.average.model, weights))
 
 
 def _draw_steps(evaluations: tuple[int, ...], count: int) -> tuple[torch.Tensor, torch.Tensor]:

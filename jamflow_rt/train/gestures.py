@@ -3,9 +3,7 @@
 GRID's speaker reads six words in one tone, so real video teaches the idle life of the upper face
 but not its part in speech. Teacher sentences get that part from their own sound: prominent
 stressed vowels (higher and louder than the sentence) carry a nod, the most prominent ones raised
-brows too; a question ends with raised brows. Times and sizes are those of published
-measurements of speakers: brows go up by 2–6 mm about 0.1 s before the vowel, nods take half a
-second and 2–4 degrees.
+brows too; a question ends with raised brows. Times and sizes were chosen, not measured on people.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jamflow_rt.beats import MEL_RATE, MOTION_RATE, SAMPLE_RATE
-from jamflow_rt.train.teachers import F0_SAMPLES
+from jamflow_rt.train.teachers import F0_SAMPLES, VOICED_ABOVE
 
 Floats = NDArray[np.float32]
 
@@ -33,7 +31,6 @@ _LEAST = 0.3
 _MOST = 1.5
 # Semitones by which a lively sentence's pitch spreads; a monotone one has no accents.
 _LIVELY = 1.5
-VOICED_ABOVE = 40.0
 _BROWS_FROM = 0.5
 _QUESTION = 0.7
 _F0_RATE = SAMPLE_RATE / F0_SAMPLES

@@ -11,7 +11,7 @@ from torch import nn
 
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.config import ModelConfig
-from jamflow_rt.flow.objective import draw_times, flow_matching_loss
+from jamflow_rt.flow.objective import Losses, draw_times, flow_matching_loss
 from jamflow_rt.model.checkpoint import save_checkpoint
 from jamflow_rt.model.jam import JamFlow
 from jamflow_rt.model.precision import fast_precision
@@ -35,9 +35,7 @@ class JointRecipe:
     ema: float = 0.998
 
 
-def joint_optimisers(
-    model: JamFlow, rate: float
-) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+def _optimisers(model: JamFlow, rate: float) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, AdamW for everything else."""
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
@@ -75,6 +73,39 @@ class Average(nn.Module):
             mean.lerp_(now, 1 - decay)
 
 
+class Learner:
+    """A joint model in training, with its optimisers and its average."""
+
+    def __init__(self, model: JamFlow, rate: float, ema: float, motion_weight: float) -> None:
+        self.model = model
+        self.average = Average(model, ema)
+        self._rate, self._motion_weight = rate, motion_weight
+        self._muon, self._adam = _optimisers(model, rate)
+
+    @property
+    def parts(self) -> dict[str, Stateful]:
+        """What a checkpoint keeps."""
+        return {
+            "model": self.model,
+            "average": self.average,
+            "muon": self._muon,
+            "adam": self._adam,
+        }
+
+    def learn(self, losses: Losses, share: float, step: int) -> None:
+        """Make one step down the losses with `share` of the learning rate."""
+        loss = losses.audio + self._motion_weight * losses.motion
+        for optimiser in (self._muon, self._adam):
+            optimiser.zero_grad()
+            for group in optimiser.param_groups:
+                group["lr"] = self._rate * share
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self._muon.step()
+        self._adam.step()
+        self.average.update(self.model, step)
+
+
 def train_joint(
     corpus: Path, prepared: Path, work: Path, weights: Path, recipe: JointRecipe
 ) -> None:
@@ -91,28 +122,16 @@ def train_joint(
     groups = MotionSpace.load(prepared / "motion.safetensors").groups
     rows = max(voice.number for voice in corpus_voices(corpus))
     model = JamFlow(ModelConfig.default(groups, rows))
-    average = Average(model, recipe.ema)
-    muon, adam = joint_optimisers(model, recipe.learning_rate)
-    parts: dict[str, Stateful] = {"model": model, "average": average, "muon": muon, "adam": adam}
-    loop = Loop(work, parts, recipe.steps)
+    learner = Learner(model, recipe.learning_rate, recipe.ema, recipe.motion_weight)
+    loop = Loop(work, learner.parts, recipe.steps)
     data = JointData(corpus, prepared, seed=loop.step)
 
     def one_step(step: int) -> dict[str, float]:
-        for optimiser in (muon, adam):
-            for group in optimiser.param_groups:
-                group["lr"] = recipe.learning_rate * _rate_share(step, recipe)
         batch = data.batch(recipe.tokens)
         noise = torch.randn_like(batch.mel), torch.randn_like(batch.motion)
         with fast_precision(batch.mel.device):
             losses = flow_matching_loss(model, batch, draw_times(len(batch.ids)), *noise)
-        loss = losses.audio + recipe.motion_weight * losses.motion
-        muon.zero_grad()
-        adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        muon.step()
-        adam.step()
-        average.update(model, step)
+        learner.learn(losses, _rate_share(step, recipe), step)
         return {"audio": losses.audio.item(), "motion": losses.motion.item()}
 
-    loop.run(one_step, on_checkpoint=lambda: save_checkpoint(average.model, weights))
+    loop.run(one_step, on_checkpoint=lambda: save_checkpoint(learner.average.model, weights))

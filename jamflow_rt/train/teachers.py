@@ -19,6 +19,8 @@ from jamflow_rt.errors import InvalidInput, NotSupported
 
 DURATION_FRAME = 0.025
 F0_SAMPLES = 300
+VOICED_ABOVE = 40.0
+"""Hz below which a teacher's pitch means that nothing is voiced."""
 # hibari's phoneme times run this late against the sound (first voiced or burst energy over 40
 # sentences, and a forced aligner, agree within 10 ms). Kokoro's, which hibari learned from, are
 # taken to be the same; that was not measured.

@@ -27,9 +27,8 @@ from jamflow_rt.train.discriminators import (
 )
 from jamflow_rt.train.loop import Loop
 from jamflow_rt.train.sound_data import Shard, open_shards, shard_shares
-from jamflow_rt.train.teachers import F0_SAMPLES
+from jamflow_rt.train.teachers import F0_SAMPLES, VOICED_ABOVE
 
-VOICED_ABOVE = 40.0
 FRAMES = 56
 # Frames at the crop's edges whose context is missing.
 EDGE_LEFT, EDGE_RIGHT = 12, 4
