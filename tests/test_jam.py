@@ -192,3 +192,44 @@ def test_an_odd_depth_is_refused() -> None:
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(ValidationError, match="wheels"):
         MotionGroup.model_validate({"name": "mouth", "size": 3, "wheels": 4})
+
+
+def test_fused_projections_change_nothing_and_end_with_the_weights() -> None:
+    model = toy_model()
+    mel, motion, condition = inputs(model, batch=2)
+    t = torch.tensor([0.1, 0.9])
+    with torch.no_grad():
+        plain = model(mel, motion, t, condition)
+        model.fuse()
+        for one, other in zip(model(mel, motion, t, condition), plain, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+    # The gradients are those of the parameters themselves.
+    model(mel, motion, t, condition)[0].sum().backward()
+    query = model.audio.block(0).attn.to_q.weight
+    assert query.grad is not None and query.grad.any()
+    with torch.no_grad():
+        query.add_(1.0)
+    model.eval()
+    with torch.no_grad():
+        changed_weights = model(mel, motion, t, condition)
+    assert not torch.allclose(changed_weights[0], plain[0], atol=1e-3)
+
+
+@torch.inference_mode()
+def test_projections_without_norms_can_be_fused_too() -> None:
+    model = JamFlow(toy_config().model_copy(update={"qk_norm": False})).eval()
+    attention = model.audio.block(0).attn
+    table = model.geometry(AUDIO, MOTION, torch.device("cpu")).audio_table
+    x = torch.randn(2, AUDIO, 32)
+    plain = attention.project(x, table)
+    model.fuse()
+    for one, other in zip(attention.project(x, table), plain, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_convolving_tokens_is_convolving() -> None:
+    embedding = toy_model().audio.input_embed.conv_pos_embed
+    x = torch.randn(2, 20, 32)
+    expected = embedding.conv1d(x.transpose(1, 2)).transpose(1, 2)
+    torch.testing.assert_close(embedding(x), expected, rtol=1e-5, atol=1e-5)

@@ -83,3 +83,30 @@ def test_saving_and_loading(tmp_path: Path) -> None:
     for name, tensor in original.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name].float(), tensor, rtol=1e-3, atol=1e-3)
     assert loaded.pitch_dtype == torch.float64
+
+
+@torch.inference_mode()
+def test_the_inner_frames_are_those_of_the_padded_network() -> None:
+    mel = torch.from_numpy(some_mel(60))[None]
+    for net, inputs in ((VOCODER.filter_net, mel), (VOCODER.pitch_net, mel.double())):
+        inner, padded = net(inputs, inner=True), net(inputs)
+        assert inner.shape[1] == 60 - net.reach - net.outlook
+        torch.testing.assert_close(
+            inner, padded[:, net.reach : 60 - net.outlook], rtol=1e-5, atol=1e-5
+        )
+
+
+def test_sampling_and_training_filter_alike() -> None:
+    """The sum of shifted copies is the convolution; the inner sound is that of the whole."""
+    torch.manual_seed(0)
+    mel = torch.from_numpy(some_mel(60))[None]
+    pulses, noise = torch.randn(1, 60 * HOP), torch.randn(1, 60 * HOP)
+    trained = VOCODER.filter_sources(mel, pulses, noise)
+    assert trained.requires_grad
+    first, last = VOCODER.left - 4, 60 - 6
+    with torch.inference_mode():
+        inner = VOCODER.filter_inner(
+            mel, pulses[:, first * HOP : last * HOP], noise[:, first * HOP : last * HOP]
+        )
+    expected = trained.detach()[:, VOCODER.left * HOP : (60 - 9) * HOP]
+    torch.testing.assert_close(inner, expected, rtol=1e-4, atol=1e-5)

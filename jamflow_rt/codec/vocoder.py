@@ -26,6 +26,8 @@ Floats = NDArray[np.float32]
 
 _BINS = N_FFT // 2 + 1
 _KERNEL, _LEFT, _RIGHT = 7, 5, 1
+_OVERLAP, _SPECTRUM = 2, 2
+"""Frames to each side whose spectra a sample is added up from, and that a spectrum looks at."""
 F0_MIN, F0_MAX = 60.0, 500.0
 # The frames that follow a piece are generated anew with the next one and come out a little
 # different; the pieces are blended over the first frame, or one would hear the seam.
@@ -63,14 +65,31 @@ class Vocoder(Protocol):
 
 
 class _Conv(nn.Module):
-    """A convolution that sees 5 frames back and 1 ahead; (B, C, T)."""
+    """A convolution (B, T, C) → (B, T − 6, C) that sees 5 frames back and 1 ahead."""
 
     def __init__(self, inputs: int, outputs: int, groups: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv1d(inputs, outputs, _KERNEL, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(functional.pad(x, (_LEFT, _RIGHT)))  # type: ignore[no-any-return]
+        if self.conv.groups == x.shape[-1] and not torch.is_grad_enabled():
+            return self._each_channel(x)
+        return self.conv(x.transpose(1, 2)).transpose(1, 2)  # type: ignore[no-any-return]
+
+    def _each_channel(self, x: Tensor) -> Tensor:
+        """Sum up shifted copies: torch convolves doubles channel by channel, ten times slower."""
+        taps, bias = self.conv.weight[:, 0].T, self.conv.bias
+        assert bias is not None
+        length = x.shape[1] - _KERNEL + 1
+        y = torch.addcmul(bias, x[:, :length], taps[0])
+        for shift in range(1, _KERNEL):
+            y.addcmul_(x[:, shift : shift + length], taps[shift])
+        return y
+
+
+def _padded(x: Tensor) -> Tensor:
+    """Zeros around (B, T, C), so that a convolution gives T frames."""
+    return functional.pad(x, (0, 0, _LEFT, _RIGHT))
 
 
 class _ConvNeXt(nn.Module):
@@ -84,14 +103,17 @@ class _ConvNeXt(nn.Module):
         self.leave = nn.Linear(3 * width, width)
         self.gamma = nn.Parameter(torch.full((width,), 1.0 / layers))
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(self.depthwise(x).transpose(1, 2))
+    def forward(self, x: Tensor, inner: bool) -> Tensor:
+        y = self.norm(self.depthwise(x if inner else _padded(x)))
         y = self.gamma * self.leave(functional.gelu(self.enter(y)))
-        return x + y.transpose(1, 2)  # type: ignore[no-any-return]
+        return (x[:, _LEFT:-_RIGHT] if inner else x) + y  # type: ignore[no-any-return]
 
 
 class _Backbone(nn.Module):
-    """(B, 100, T) → (B, T, out)."""
+    """(B, T, 100) → (B, T, out), or only the frames whose whole context is there (`inner`).
+
+    Those begin `reach` frames after the first; each layer then computes what the next one needs.
+    """
 
     def __init__(self, width: int, layers: int, out: int) -> None:
         super().__init__()
@@ -101,11 +123,21 @@ class _Backbone(nn.Module):
         self.leave_norm = nn.LayerNorm(width, eps=1e-6)
         self.head = nn.Linear(width, out)
 
-    def forward(self, mel: Tensor) -> Tensor:
-        x = self.enter_norm(self.embed(mel).transpose(1, 2)).transpose(1, 2)
+    @property
+    def reach(self) -> int:
+        """Frames that it looks back."""
+        return (1 + len(self.layers)) * _LEFT
+
+    @property
+    def outlook(self) -> int:
+        """Frames that it looks ahead."""
+        return (1 + len(self.layers)) * _RIGHT
+
+    def forward(self, mel: Tensor, inner: bool = False) -> Tensor:
+        x = self.enter_norm(self.embed(mel if inner else _padded(mel)))
         for layer in self.layers:
-            x = layer(x)
-        return self.head(self.leave_norm(x.transpose(1, 2)))  # type: ignore[no-any-return]
+            x = layer(x, inner)
+        return self.head(self.leave_norm(x))  # type: ignore[no-any-return]
 
 
 class HarmonicVocoder(nn.Module):
@@ -134,16 +166,20 @@ class HarmonicVocoder(nn.Module):
     @property
     def left(self) -> int:
         """Frames of history after which nothing earlier matters, pitch phase excepted."""
-        return 4 + (1 + self.FILTER_LAYERS) * _LEFT
+        filters = _OVERLAP + self.filter_net.reach
+        return max(filters, _OVERLAP + _SPECTRUM + self.pitch_net.reach)
 
     @property
     def pitch_dtype(self) -> torch.dtype:
         """Double once loaded: pitch adds up to phase, and must not depend on how a mel was cut."""
         return self.pitch_net.head.weight.dtype
 
-    def pitch(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """f0 in Hz and voicing logit, each (B, T), of whitened mels (B, T, 100)."""
-        out = self.pitch_net(mel.transpose(1, 2))
+    def pitch(self, mel: Tensor, inner: bool = False) -> tuple[Tensor, Tensor]:
+        """f0 in Hz and voicing logit, each (B, T), of whitened mels (B, T, 100).
+
+        With `inner` only of those frames whose context is in `mel`: 20 less before, 4 after.
+        """
+        out = self.pitch_net(mel, inner)
         log_range = np.log(F0_MAX / F0_MIN)
         return F0_MIN * torch.exp(out[..., 0].sigmoid() * log_range), out[..., 1]
 
@@ -153,29 +189,39 @@ class HarmonicVocoder(nn.Module):
         The source's and the sound's sample 256·n lie at frame n; both ends are cut off where
         frames are missing, so only frames well inside are meaningful.
         """
-        magnitude_h, phase, magnitude_n = self.filter_net(mel.transpose(1, 2)).float().chunk(3, -1)
-        length = mel.shape[1] * HOP
+        spectrum = self._filter(
+            self.filter_net(mel),
+            *(functional.pad(source, (N_FFT // 2, N_FFT // 2 - HOP)) for source in (pulses, noise)),
+        )
+        return self._overlap_add(functional.pad(spectrum, (0, 1)), mel.shape[1] * HOP)
+
+    def filter_inner(self, mel: Tensor, pulses: Tensor, noise: Tensor) -> Tensor:
+        """Sound (B, N·256) of the frames that have all their context, and of nothing else.
+
+        Args:
+            mel: (B, N + 46, 100): 37 frames before the sound, 9 after.
+            pulses: (B, (N + 7)·256): 4 frames before the sound, 3 after.
+            noise: as `pulses`.
+        """
+        spectrum = self._filter(self.filter_net(mel, inner=True), pulses, noise)
+        frames = spectrum.shape[-1] - 2 * _OVERLAP
+        return self._overlap_add(spectrum, (_OVERLAP + frames) * HOP)[:, _OVERLAP * HOP :]
+
+    def _filter(self, filters: Tensor, pulses: Tensor, noise: Tensor) -> Tensor:
+        """Spectra (B, 513, T) of the sources (B, (T + 3)·256) through filters (B, T, 3 · 513)."""
+        magnitude_h, phase, magnitude_n = filters.float().chunk(3, -1)
         spectra = [
             torch.stft(
-                functional.pad(source, (N_FFT // 2, N_FFT // 2 - HOP)),
-                N_FFT,
-                HOP,
-                window=self.window,
-                center=False,
-                return_complex=True,
+                source, N_FFT, HOP, window=self.window, center=False, return_complex=True
             ).transpose(1, 2)
             for source in (pulses, noise)
         ]
         filters_h = torch.polar(magnitude_h.clamp(max=5.0).exp(), phase)
         spectrum = spectra[0] * filters_h + spectra[1] * magnitude_n.clamp(max=5.0).exp()
-        return torch.istft(
-            functional.pad(spectrum.transpose(1, 2), (0, 1)),
-            N_FFT,
-            HOP,
-            window=self.window,
-            center=True,
-            length=length,
-        )
+        return spectrum.transpose(1, 2)
+
+    def _overlap_add(self, spectrum: Tensor, length: int) -> Tensor:
+        return torch.istft(spectrum, N_FFT, HOP, window=self.window, center=True, length=length)
 
     @torch.inference_mode()
     def decode(self, mel: Floats) -> Floats:
@@ -204,10 +250,7 @@ class HarmonicStream:
 
     def __init__(self, vocoder: HarmonicVocoder) -> None:
         self._vocoder = vocoder
-        history = vocoder.left + 2 * _LEFT
-        self._history = torch.full((history, N_MELS), SILENCE)
-        # Phase is kept where both the filters' and the sources' reach begins.
-        self._anchor = history - 4
+        self._history = torch.full((vocoder.left, N_MELS), SILENCE)
         self._phase = 0.0
         self._frame = 0
         # How the last piece would have gone on, had the frames that followed it come true.
@@ -223,32 +266,35 @@ class HarmonicStream:
         following = torch.from_numpy(ahead[:right])
         missing = torch.full((right - len(following), N_MELS), SILENCE)
         frames = torch.cat([self._history, torch.from_numpy(mel), following, missing])
-        old, anchor = len(self._history), self._anchor
+        old = len(self._history)
+        # What is computed: the new frames, and one more to go on from with the next piece.
+        made = new + 1
+        # Phase is kept where the sources' reach begins.
+        anchor = old - _OVERLAP - _SPECTRUM
+        sources = _OVERLAP + _SPECTRUM + made + _OVERLAP + _SPECTRUM - 1
 
-        f0, voicing = vocoder.pitch(frames[None].to(vocoder.pitch_dtype))
-        f0_samples = per_sample(f0[0, anchor:].double())
+        first = anchor - vocoder.pitch_net.reach
+        last = anchor + sources + 1 + vocoder.pitch_net.outlook
+        mels = frames[None, first:last].to(vocoder.pitch_dtype)
+        f0, voicing = vocoder.pitch(mels, inner=True)
+        f0_samples = per_sample(f0[0].double())
         phase = advance_phase(f0_samples, self._phase)
-        loudness = per_sample(voicing[0, anchor:].sigmoid())
-        pulses = (pulse_train(phase, f0_samples) * loudness).float()
+        pulses = (pulse_train(phase, f0_samples) * per_sample(voicing[0].sigmoid())).float()
 
-        first = self._frame - old + anchor
-        rows = torch.arange(first, first + len(frames) - anchor - 1) % len(vocoder.noise)
-        noise = vocoder.noise[rows].flatten()
+        first = self._frame - _OVERLAP - _SPECTRUM
+        rows = torch.arange(first, first + sources) % len(vocoder.noise)
 
-        # The sources begin at the anchor; earlier frames serve the filters' context only.
-        lead = torch.zeros(anchor * HOP)
-        tail = torch.zeros(HOP)
-        sound = vocoder.filter_sources(
-            frames[None],
-            torch.cat([lead, pulses, tail])[None],
-            torch.cat([lead, noise, tail])[None],
+        first = old - _OVERLAP - vocoder.filter_net.reach
+        last = old + made + _OVERLAP + vocoder.filter_net.outlook
+        sound = vocoder.filter_inner(
+            frames[None, first:last], pulses[None], vocoder.noise[rows].flatten()[None]
         )[0]
         self._phase = float(phase[new * HOP])
         self._history = frames[new : new + old].clone()
         self._frame += new
-        piece = sound[old * HOP : (old + new) * HOP].numpy()
+        piece = sound[: new * HOP].numpy()
         if self._onward is not None:
             piece = piece.copy()
             piece[:HOP] = self._onward + _RISE * (piece[:HOP] - self._onward)
-        self._onward = sound[(old + new) * HOP : (old + new + 1) * HOP].numpy()
+        self._onward = sound[new * HOP :].numpy()
         return piece

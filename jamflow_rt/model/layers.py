@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from jamflow_rt.model.activations import Mish, TanhGelu
 from jamflow_rt.model.rope import rotate
+
+_NORM_EPS = 1e-6
+"""Added to the mean square of queries and keys before its root is divided by."""
 
 
 class TimestepEmbedding(nn.Module):
@@ -48,11 +53,31 @@ class ConvPositionEmbedding(nn.Module):
         def conv() -> nn.Conv1d:
             return nn.Conv1d(width, width, kernel, groups=groups, padding=kernel // 2)
 
-        self.conv1d = nn.Sequential(conv(), nn.Mish(), conv(), nn.Mish())
+        self.conv1d = nn.Sequential(conv(), Mish(), conv(), Mish())
 
     def forward(self, x: Tensor) -> Tensor:
-        convolved: Tensor = self.conv1d(x.transpose(1, 2))
-        return convolved.transpose(1, 2)
+        if x.is_cuda or torch.is_grad_enabled():
+            convolved: Tensor = self.conv1d(x.transpose(1, 2))
+            return convolved.transpose(1, 2)
+        for part in self.conv1d:
+            x = convolve_tokens(part, x) if isinstance(part, nn.Conv1d) else part(x)
+        return x
+
+
+def convolve_tokens(conv: nn.Conv1d, x: Tensor) -> Tensor:
+    """What `conv` makes of tokens (B, T, width), as tokens.
+
+    Tokens lie in memory as the pixels of a picture with the channels last, one row high. A CPU
+    convolves such pictures more than twice as fast as channels first, and nothing is transposed.
+    """
+    y = functional.conv2d(
+        x.transpose(1, 2)[:, :, None],
+        conv.weight[:, :, None],
+        conv.bias,
+        padding=(0, conv.kernel_size[0] // 2),
+        groups=conv.groups,
+    )
+    return y[:, :, 0].transpose(1, 2)
 
 
 class GlobalResponseNorm(nn.Module):
@@ -97,13 +122,23 @@ class FeedForward(nn.Module):
         super().__init__()
         # The nesting reproduces F5-TTS's parameter names ff.0.0 and ff.2.
         self.ff = nn.Sequential(
-            nn.Sequential(nn.Linear(width, width * mult), nn.GELU(approximate="tanh")),
+            nn.Sequential(nn.Linear(width, width * mult), TanhGelu()),
             nn.Identity(),
             nn.Linear(width * mult, width),
         )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.ff(x)  # type: ignore[no-any-return]
+
+
+class Fused(NamedTuple):
+    """Queries, keys and values as one projection; H heads."""
+
+    weight: Tensor
+    """(3 · H · head_size, width)"""
+    bias: Tensor
+    norm: Tensor | None
+    """(2 · H, head_size) weights of the norms of queries and keys."""
 
 
 class Attention(nn.Module):
@@ -113,15 +148,20 @@ class Attention(nn.Module):
         super().__init__()
         inner = heads * head_size
         self.heads = heads
+        # A copy of the weights: gone as soon as they may change.
+        self._fused: Fused | None = None
         self.to_q = nn.Linear(width, inner)
         self.to_k = nn.Linear(width, inner)
         self.to_v = nn.Linear(width, inner)
         self.to_out = nn.ModuleList([nn.Linear(inner, width)])
-        self.q_norm: nn.Module = nn.RMSNorm(head_size, eps=1e-6) if qk_norm else nn.Identity()
-        self.k_norm: nn.Module = nn.RMSNorm(head_size, eps=1e-6) if qk_norm else nn.Identity()
+        self.q_norm: nn.Module = nn.RMSNorm(head_size, eps=_NORM_EPS) if qk_norm else nn.Identity()
+        self.k_norm: nn.Module = nn.RMSNorm(head_size, eps=_NORM_EPS) if qk_norm else nn.Identity()
 
     def project(self, x: Tensor, table: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Rotated queries, rotated keys and values, each (B, H, T, head_size)."""
+        fused = self._fused
+        if fused is not None and not torch.is_grad_enabled():
+            return self._project_fused(fused, x, table)
 
         # Normalise and rotate before the axes are swapped: strided memory is several times slower.
         def split(y: Tensor) -> Tensor:
@@ -130,6 +170,42 @@ class Attention(nn.Module):
         q = rotate(self.q_norm(split(self.to_q(x))), table)
         k = rotate(self.k_norm(split(self.to_k(x))), table)
         return q.transpose(1, 2), k.transpose(1, 2), split(self.to_v(x)).transpose(1, 2)
+
+    def _project_fused(
+        self, fused: Fused, x: Tensor, table: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        y = functional.linear(x, fused.weight, fused.bias)
+        y = y.reshape(*y.shape[:2], 3 * self.heads, -1)
+        qk = y[:, :, : 2 * self.heads]
+        if fused.norm is not None:
+            qk = functional.rms_norm(qk.float(), qk.shape[-1:], eps=_NORM_EPS) * fused.norm
+        q, k = rotate(qk, table).to(y.dtype).transpose(1, 2).chunk(2, dim=1)
+        return q, k, y[:, :, 2 * self.heads :].transpose(1, 2)
+
+    def fuse(self) -> None:
+        """Make queries, keys and values one product, for use without gradients.
+
+        Undone by whatever may change the weights: `train()`, `eval()` and moves to a device.
+        """
+        with torch.no_grad():
+            parts = (self.to_q, self.to_k, self.to_v)
+            norm = None
+            if isinstance(self.q_norm, nn.RMSNorm) and isinstance(self.k_norm, nn.RMSNorm):
+                weights = (self.q_norm.weight, self.k_norm.weight)
+                norm = torch.cat([weight.expand(self.heads, -1) for weight in weights])
+            self._fused = Fused(
+                torch.cat([part.weight for part in parts]),
+                torch.cat([part.bias for part in parts]),
+                norm,
+            )
+
+    def train(self, mode: bool = True) -> Self:
+        self._fused = None
+        return super().train(mode)
+
+    def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> Self:
+        self._fused = None
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call,no-any-return]
 
     def merge(self, y: Tensor) -> Tensor:
         """(B, H, T, head_size) → (B, T, width)."""

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -24,10 +25,64 @@ T = TypeVar("T")
 MOST_CORES = 4
 """Operations on a few hundred tokens gain nothing from more."""
 
+WORTH = 0.9
+"""Share of the time that a further core has to leave at most; otherwise others need it more."""
+
+PATIENCE = 2.0
+"""Seconds after which no further round of trials begins."""
+
 
 def several_cores() -> None:
     """Let the calling thread compute on as many cores as pay for one model."""
-    torch.set_num_threads(min(os.cpu_count() or 1, MOST_CORES))
+    torch.set_num_threads(_most())
+
+
+def measured_cores(trial: Callable[[], object], rounds: int = 3) -> int:
+    """Let the calling thread compute on as many cores as pay for `trial`, by trying them.
+
+    The pool belongs to this thread and changes its size: no other pool comes into being. It ends
+    with the number of cores that was chosen; OpenMP lets the workers above it go.
+
+    Args:
+        trial: does what the thread is going to do.
+        rounds: how often each number is tried, if time allows; its best time counts.
+
+    Returns:
+        The number of cores.
+    """
+    counts = range(1, _most() + 1)
+    times: dict[int, list[float]] = {count: [] for count in counts}
+    # In turns, so that a disturbance from outside meets all numbers.
+    end = time.perf_counter() + PATIENCE
+    for done in range(rounds):
+        if done and time.perf_counter() > end:
+            break
+        for count in counts:
+            torch.set_num_threads(count)
+            start = time.perf_counter()
+            trial()
+            times[count].append(time.perf_counter() - start)
+    chosen = fewest_that_pay({count: min(spent) for count, spent in times.items()})
+    torch.set_num_threads(chosen)
+    return chosen
+
+
+def fewest_that_pay(times: Mapping[int, float]) -> int:
+    """The number of cores that is fastest, unless fewer are nearly as fast.
+
+    Args:
+        times: number of cores → seconds.
+    """
+    counts = sorted(times)
+    chosen = counts[0]
+    for count in counts[1:]:
+        if times[count] <= times[chosen] * WORTH ** (count - chosen):
+            chosen = count
+    return chosen
+
+
+def _most() -> int:
+    return min(os.cpu_count() or 1, MOST_CORES)
 
 
 def one_core() -> None:
