@@ -10,7 +10,7 @@ from jamflow_rt.errors import InvalidInput
 from jamflow_rt.flow.noise import window_noise
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.flow.window import Window
-from jamflow_rt.model.jam import JamFlow
+from jamflow_rt.model.jam import Condition, JamFlow
 from tests.toy import toy_model
 
 MODEL = toy_model()
@@ -154,3 +154,23 @@ def test_a_window_of_wrong_shape_is_refused() -> None:
     given = window()
     with pytest.raises(InvalidInput, match=r"Window\.mel_noise"):
         dataclasses.replace(given, mel_noise=given.mel_noise[:-1])
+
+
+def test_given_sound_is_followed_by_velocities_and_not_by_what_was_distilled() -> None:
+    model = toy_model()
+    asked: list[torch.Tensor] = []
+    forward = model.forward
+
+    def spy(mel: torch.Tensor, motion: torch.Tensor, t: torch.Tensor, c: Condition) -> object:
+        assert c.step is not None
+        asked.append(c.step)
+        return forward(mel, motion, t, c)
+
+    model.forward = spy
+    sampler = Sampler(model, SamplingConfig(evaluations=2, distilled=True))
+    speaks = window()
+    hears = dataclasses.replace(window(), mel_masked=np.zeros_like(speaks.mel_masked))
+    sampler.advance([sampler.start(speaks), sampler.start(hears)])
+    (steps,) = asked
+    assert steps[0] == pytest.approx(sampler.times[1] - sampler.times[0])
+    assert steps[1] == 0

@@ -58,9 +58,14 @@ class Window:
         return len(self.text) // BEAT_MEL
 
     @property
+    def makes_sound(self) -> bool:
+        """True when sound is to be generated, not only motion."""
+        return bool(self.mel_masked.any())
+
+    @property
     def text_dropped(self) -> bool:
         """Silent text with given sound says nothing about the face: the sound leads."""
-        return not self.mel_masked.any() and not self.text.any()
+        return not self.makes_sound and not self.text.any()
 
 
 @dataclass(frozen=True, slots=True)
