@@ -81,7 +81,7 @@ class FakeSession:
         self.interrupts += 1
         self._epoch += 1
         for speech_id, _ in self._queue:
-            self.emit(events.SpeechInterrupted(speech_id, Playback(speech_id, 0.0, "")))
+            self.emit(events.SpeechInterrupted(0.0, speech_id, Playback(speech_id, 0.0, "")))
         self._queue.clear()
         self._started = 0
         self._set_state("idle")
@@ -112,7 +112,8 @@ class FakeSession:
             self._set_state("speaking")
             if self._started % 5 == 0:
                 word = self._started // 5
-                self.emit(events.WordSpoken(speech_id, words[word], 0.2 * word, 0.2 * word + 0.2))
+                start = 0.2 * word
+                self.emit(events.WordSpoken(0.0, speech_id, words[word], start, start + 0.2))
             frame = make_frame(self._index, speech_id=speech_id, epoch=self._epoch)
             self._started += 1
             if self._started >= 5 * len(words):
@@ -129,14 +130,14 @@ class FakeSession:
         self._queue.pop(0)
         self._started = 0
         playback = Playback(speech_id, 0.2 * len(words), " ".join(words))
-        self.emit(events.SpeechFinished(speech_id, playback))
+        self.emit(events.SpeechFinished(0.0, speech_id, playback))
         if not self._queue:
             self._set_state("idle")
 
     def _set_state(self, state: events.State) -> None:
         if state != self.state:
             self.state = state
-            self.emit(events.StateChanged(state))
+            self.emit(events.StateChanged(0.0, state))
 
 
 class FakeBundle:
@@ -150,6 +151,7 @@ class FakeAvatar:
 
     def __init__(self) -> None:
         self.alive = True
+        self.obstacle: str | None = None
         self.sessions: list[FakeSession] = []
         self.asked: list[tuple[str | None, str | None]] = []
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from jamflow_rt.errors import Failed
+from jamflow_rt.errors import Failed, InvalidInput, JamflowError
 from jamflow_rt.flow.window import Window, WindowResult
+from jamflow_rt.stream.capacity import Cost
 from jamflow_rt.stream.engine import Engine
 from tests.stream_fakes import STEPS, FakeRun, FakeSampler
 
@@ -222,3 +224,135 @@ def test_estimates_come_from_measured_windows() -> None:
     assert engine.estimate(13) == engine.estimate(7)
     engine.forget_estimates()
     assert engine.estimate(7) == unknown
+
+
+def test_speaking_windows_tell_what_they_took(caplog: pytest.LogCaptureFixture) -> None:
+    costs: list[Cost] = []
+    sampler = GatedSampler()
+    engine = Engine(sampler, max_batch=4, on_cost=costs.append)
+    sampler.gate.set()
+    # Nobody learns from a cold engine.
+    engine.submit(window(7, 1), 1.0, name_of).result(5)
+    assert costs == []
+    engine.calibrate(window(13, 1))
+    costs.clear()
+    sampler.gate.clear()
+    futures = [engine.submit(window(7, name), 1.0, name_of) for name in (1, 2, 0)]
+    sampler.gate.set()
+    for future in futures:
+        future.result(5)
+    engine.close()
+    # The one without text was idle.
+    assert len(costs) == 2
+    for cost in costs:
+        assert cost.beats == 7 and 1 < cost.together <= 3
+        assert cost.sampling > 0 and cost.decoding is not None and cost.decoding > 0
+
+
+def test_a_calibration_measures_batches_on_the_engines_thread() -> None:
+    class Where(FakeSampler):
+        def advance(self, runs: Sequence[FakeRun]) -> None:
+            threads.add(threading.current_thread().name)
+            super().advance(runs)
+
+    threads: set[str] = set()
+    costs: list[Cost] = []
+    engine = Engine(Where(), max_batch=4, on_cost=costs.append)
+    before = torch.get_num_threads()
+    cores = engine.calibrate(window(13, 1))
+    assert cores >= 1
+    assert threads == {"jamflow-engine"}
+    assert torch.get_num_threads() == before
+    assert [cost.together for cost in costs] == [1, 2, 4]
+    # It goes on as an engine.
+    assert engine.submit(window(7, 3), 1.0, name_of).result(5) == 3.0
+    engine.close()
+    with pytest.raises(Failed, match="not running"):
+        engine.calibrate(window(13, 1))
+
+
+@pytest.mark.parametrize("fatal", [False, True])
+def test_a_failing_calibration_is_told(fatal: bool, caplog: pytest.LogCaptureFixture) -> None:
+    class Refusing(FakeSampler):
+        def start(self, window: Window) -> FakeRun:
+            raise SystemExit("killed") if fatal else ValueError("not this one")
+
+    engine = Engine(Refusing())
+    with pytest.raises(Failed, match="killed" if fatal else "not this one"):
+        engine.calibrate(window(13, 1))
+    assert engine.alive != fatal
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        (MemoryError("no room"), "max_sessions lower"),
+        (torch.OutOfMemoryError("CUDA out of memory."), "max_sessions lower"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "max_sessions lower"),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "Open a new session"),
+        (InvalidInput("Window.mel has shape (3, 100)."), "Window.mel has shape"),
+    ],
+)
+@pytest.mark.parametrize("where", ["start", "advance", "finish"])
+def test_whatever_breaks_ends_its_own_window_and_says_what_to_do(
+    where: str, reason: Exception, remedy: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Breaking(GatedSampler):
+        def start(self, window: Window) -> FakeRun:
+            run = super().start(window)
+            if where == "start" and window.text[0] == 2:
+                raise reason
+            return run
+
+        def advance(self, runs: Sequence[FakeRun]) -> None:
+            if where == "advance" and any(run.window.text[0] == 2 for run in runs):
+                raise reason
+            super().advance(runs)
+
+    def finish(result: WindowResult) -> float:
+        if where == "finish" and name_of(result) == 2.0:
+            raise reason
+        return name_of(result)
+
+    sampler = Breaking()
+    engine = Engine(sampler)
+    good, bad, other = [engine.submit(window(7, name), 1.0, finish) for name in (1, 2, 3)]
+    sampler.gate.set()
+    assert (good.result(5), other.result(5)) == (1.0, 3.0)
+    with pytest.raises(JamflowError, match=remedy) as caught:
+        bad.result(5)
+    assert caught.value is reason or caught.value.__cause__ is reason
+    assert engine.alive
+    assert engine.submit(window(7, 4), 1.0, finish).result(5) == 4.0
+    engine.close()
+
+
+def test_out_of_memory_of_a_batch_fails_nobody_who_fits_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Small(GatedSampler):
+        def advance(self, runs: Sequence[FakeRun]) -> None:
+            if len(runs) > 1:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            super().advance(runs)
+
+    first, second, third = run(Small(), [(1, 7, 1.0), (2, 7, 2.0), (3, 7, 3.0)])
+    assert (first.result(), second.result(), third.result()) == (1.0, 2.0, 3.0)
+
+
+def test_an_engine_tells_why_it_ended(caplog: pytest.LogCaptureFixture) -> None:
+    class Deadly(FakeSampler):
+        def advance(self, runs: Sequence[FakeRun]) -> None:
+            raise KeyboardInterrupt("killed")
+
+    engine = Engine(FakeSampler())
+    assert engine.ending is None
+    engine.close()
+    assert engine.ending == "The engine was closed."
+    dead = Engine(Deadly())
+    with pytest.raises(Failed, match="died"):
+        dead.submit(window(7, 1), 1.0, name_of).result(5)
+    dead.close()
+    assert dead.ending is not None and "died (KeyboardInterrupt('killed'))" in dead.ending
+    assert "Restart the process" in dead.ending

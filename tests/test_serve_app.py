@@ -59,6 +59,39 @@ def test_health_tells_when_the_model_has_died(client: TestClient, avatar: FakeAv
     assert (health.status_code, health.json()["status"]) == (503, "failed")
 
 
+def test_ready_while_one_more_viewer_can_be_served(client: TestClient) -> None:
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "The engine was closed.",
+        "The engine thread died (MemoryError()). Restart the process.",
+        "This machine is full: it could not serve 3 sessions that speak at once.",
+    ],
+)
+def test_not_ready_says_why(client: TestClient, avatar: FakeAvatar, reason: str) -> None:
+    avatar.obstacle = reason
+    ready = client.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json() == {"status": "not ready", "reason": reason}
+    # A full server is not a broken one.
+    assert client.get("/healthz").status_code == 200
+
+
+def test_not_ready_when_all_places_are_taken(
+    avatar: FakeAvatar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(avatar.as_avatar(), ServerConfig(max_sessions=2), portraits=("mara",))
+    monkeypatch.setattr(type(app.state.viewers), "__len__", lambda viewers: 2)
+    with TestClient(app) as client:
+        ready = client.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json()["reason"] == "All 2 places of this server are taken."
+
+
 @pytest.mark.parametrize("kind", ["application/json", "", "text/plain"])
 def test_another_content_type_is_refused(client: TestClient, kind: str) -> None:
     answer = client.post("/whep", content=b"v=0", headers={"content-type": kind})

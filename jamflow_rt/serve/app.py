@@ -62,7 +62,7 @@ def create_app(
     if portraits is None:
         portraits = portrait_names()
     viewers = Viewers(avatar, config, portraits=portraits, voices=avatar.bundle.voices)
-    endpoints = Endpoints(viewers, config, static_dir() / "index.html")
+    endpoints = Endpoints(avatar, viewers, config, static_dir() / "index.html")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -73,6 +73,7 @@ def create_app(
         routes=[
             Route("/", endpoints.page),
             Route("/healthz", endpoints.healthz),
+            Route("/readyz", endpoints.readyz),
             Route("/whep", endpoints.whep_open, methods=["POST"]),
             Route("/whep/{viewer_id}", endpoints.whep_close, methods=["DELETE"]),
             Mount("/static", StaticFiles(directory=static_dir())),
@@ -88,7 +89,8 @@ def create_app(
 class Endpoints:
     """What answers the routes."""
 
-    def __init__(self, viewers: Viewers, config: ServerConfig, page: Path) -> None:
+    def __init__(self, avatar: Avatar, viewers: Viewers, config: ServerConfig, page: Path) -> None:
+        self._avatar = avatar
         self._viewers = viewers
         self._config = config
         self._page = page
@@ -108,6 +110,15 @@ class Endpoints:
             },
             200 if alive else 503,
         )
+
+    async def readyz(self, request: Request) -> Response:
+        """GET /readyz: whether one more viewer would be served; else 503 and why not."""
+        reason = self._avatar.obstacle
+        if reason is None and len(self._viewers) >= self._config.max_sessions:
+            reason = f"All {self._config.max_sessions} places of this server are taken."
+        if reason is not None:
+            return JSONResponse({"status": "not ready", "reason": reason}, 503)
+        return JSONResponse({"status": "ready"})
 
     async def whep_open(self, request: Request) -> Response:
         """POST /whep: an SDP offer in, the answer out; the Location is for DELETE."""

@@ -13,6 +13,8 @@ from typing import Any, Protocol, TypeVar
 from jamflow_rt.errors import Failed, JamflowError
 from jamflow_rt.flow.window import Window, WindowResult
 from jamflow_rt.model.threads import several_cores
+from jamflow_rt.stream.calibration import batch_costs, choose_cores
+from jamflow_rt.stream.capacity import Cost
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -53,19 +55,39 @@ class _Task:
     future: Future[Any] = field(default_factory=Future)
     submitted: float = field(default_factory=time.perf_counter)
     run: WindowRun | None = None
+    # What it took: its part of the passes in seconds, their number, and the windows in them.
+    sampling: float = 0.0
+    passes: int = 0
+    company: int = 0
+
+    @property
+    def speaks(self) -> bool:
+        """True when text becomes sound in it, which is the dearest kind of window."""
+        return bool(self.window.text.any() and self.window.mel_masked.any())
 
     def fail(self, reason: BaseException) -> None:
         """Tell the submitter that there will be no result."""
         if self.future.done() or not self.future.set_running_or_notify_cancel():
             return
-        error = reason if isinstance(reason, JamflowError) else _failed(reason)
-        self.future.set_exception(error)
+        self.future.set_exception(_explained(reason))
 
 
-def _failed(reason: BaseException) -> Failed:
-    error = Failed(f"A window could not be generated: {reason!r}. Open a new session.")
+def _explained(reason: BaseException) -> JamflowError:
+    """What went wrong, and what to do about it."""
+    if isinstance(reason, JamflowError):
+        return reason
+    remedy = "Open a new session."
+    if _out_of_memory(reason):
+        remedy = "Close other sessions or set max_sessions lower, then open a new session."
+    error = Failed(f"A window could not be generated: {reason!r}. {remedy}")
     error.__cause__ = reason
     return error
+
+
+def _out_of_memory(reason: BaseException) -> bool:
+    # torch has an error of its own for CUDA only; on a CPU it is a RuntimeError that says so.
+    kinds = {kind.__name__ for kind in type(reason).__mro__}
+    return bool(kinds & {"MemoryError", "OutOfMemoryError"}) or "allocate memory" in str(reason)
 
 
 class Engine:
@@ -77,17 +99,28 @@ class Engine:
     Args:
         sampler: owned by the engine's thread from now on.
         max_batch: windows that share a forward pass at most, nearest deadlines first.
+        on_cost: told what every window with speech took, once the engine is calibrated: before,
+            windows pay for what is set up lazily. Called on the engine's thread.
     """
 
-    def __init__(self, sampler: WindowSampler, max_batch: int = 16) -> None:
+    def __init__(
+        self,
+        sampler: WindowSampler,
+        max_batch: int = 16,
+        on_cost: Callable[[Cost], None] = lambda cost: None,
+    ) -> None:
         self._sampler = sampler
         self._max_batch = max_batch
+        self._on_cost = on_cost
         self._changed = threading.Condition()
         # Guarded by `_changed`: submitted and not yet taken up.
         self._inbox: list[_Task] = []
+        self._calibrations: list[tuple[Window, Future[int]]] = []
         self._closing = False
+        self._ending: Failed | None = None
         # Touched by the engine thread only.
         self._active: list[_Task] = []
+        self._calibrated = False
         self._times = _Times()
         self._thread = threading.Thread(target=self._main, name="jamflow-engine", daemon=True)
         self._thread.start()
@@ -96,6 +129,13 @@ class Engine:
     def alive(self) -> bool:
         """False when the engine was closed or its thread has died."""
         return self._thread.is_alive() and not self._closing
+
+    @property
+    def ending(self) -> str | None:
+        """Why it does not run: it was closed, or its thread died of something. None while alive."""
+        if self.alive:
+            return None
+        return "The engine was closed." if self._ending is None else str(self._ending)
 
     @property
     def busy(self) -> bool:
@@ -135,6 +175,28 @@ class Engine:
             self._changed.notify()
         return task.future
 
+    def calibrate(self, window: Window) -> int:
+        """Find out on how many cores windows are fastest here, and what batches of them cost.
+
+        To be called before sessions are: meanwhile nothing else is sampled.
+
+        Args:
+            window: like those of a session that speaks on.
+
+        Returns:
+            The number of cores that the engine computes on from now on.
+
+        Raises:
+            Failed: the engine is not running, or the window cannot be sampled.
+        """
+        future: Future[int] = Future()
+        with self._changed:
+            if self._closing:
+                raise Failed("The engine is not running; load the avatar again.")
+            self._calibrations.append((window, future))
+            self._changed.notify()
+        return future.result()
+
     def close(self) -> None:
         """Stop the thread and wait for it. What is unfinished fails with `Failed`."""
         with self._changed:
@@ -150,17 +212,23 @@ class Engine:
         error = Failed("The engine was closed.")
         try:
             while self._collect():
+                self._calibrate()
                 self._advance(self._nearest())
         except BaseException as reason:  # the thread's last words
             log.critical("The engine thread died.", exc_info=True)
             error = Failed(f"The engine thread died ({reason!r}). Restart the process.")
         finally:
             with self._changed:
+                self._ending = error
                 self._closing = True
                 orphans = self._active + self._inbox
-                self._active, self._inbox = [], []
+                calibrations = self._calibrations
+                self._active, self._inbox, self._calibrations = [], [], []
             for task in orphans:
                 task.fail(error)
+            for _, future in calibrations:
+                if not future.done():
+                    future.set_exception(error)
 
     def _collect(self) -> bool:
         """Wait for work, take up new windows, drop cancelled ones. False when closing."""
@@ -168,17 +236,35 @@ class Engine:
             while not self._closing:
                 self._active = [t for t in self._active + self._inbox if not t.future.cancelled()]
                 self._inbox = []
-                if self._active:
+                if self._active or self._calibrations:
                     break
                 self._changed.wait()
             if self._closing:
                 return False
         for task in [t for t in self._active if t.run is None]:
+            start = time.perf_counter()
             try:
                 task.run = self._sampler.start(task.window)
             except Exception as reason:
                 self._drop(task, reason)
+            task.sampling += time.perf_counter() - start
         return True
+
+    def _calibrate(self) -> None:
+        while self._calibrations:
+            # It stays in the list until it is answered: if the thread dies of it, somebody waits.
+            window, future = self._calibrations[0]
+            self._calibrated = True
+            try:
+                cores = choose_cores(self._sampler, window)
+                for cost in batch_costs(self._sampler, window, self._max_batch):
+                    self._on_cost(cost)
+            except Exception as reason:
+                log.error("The calibration failed.", exc_info=reason)
+                future.set_exception(_explained(reason))
+            else:
+                future.set_result(cores)
+            self._calibrations.pop(0)
 
     def _nearest(self) -> list[_Task]:
         """The windows for the next step: the earliest deadline and all of its length."""
@@ -191,6 +277,7 @@ class Engine:
     def _advance(self, tasks: list[_Task]) -> None:
         if not tasks:
             return
+        start = time.perf_counter()
         try:
             self._sampler.advance([t.run for t in tasks])
         except Exception as reason:
@@ -201,13 +288,18 @@ class Engine:
             for task in tasks:
                 self._advance([task])
             return
+        part = (time.perf_counter() - start) / len(tasks)
         for task in tasks:
+            task.sampling += part
+            task.passes += 1
+            task.company += len(tasks)
             if task.run is not None and task.run.done:
                 self._complete(task)
 
     def _complete(self, task: _Task) -> None:
         if not task.future.set_running_or_notify_cancel():
             return
+        start = time.perf_counter()
         try:
             assert task.run is not None
             result = task.run.result()
@@ -215,15 +307,17 @@ class Engine:
                 raise Failed("The network's numbers are not finite. Open a new session.")
             value = task.finish(result)
         except BaseException as reason:
-            task.future.set_exception(
-                reason if isinstance(reason, JamflowError) else _failed(reason)
-            )
+            task.future.set_exception(_explained(reason))
             if not isinstance(reason, Exception):
                 raise
             log.exception("A window failed.")
         else:
-            self._times.add(task.window.beats, time.perf_counter() - task.submitted)
+            now = time.perf_counter()
+            self._times.add(task.window.beats, now - task.submitted)
             task.future.set_result(value)
+            if task.speaks and self._calibrated:
+                together = task.company / task.passes
+                self._on_cost(Cost(task.window.beats, together, task.sampling, now - start))
         self._active.remove(task)
 
     def _drop(self, task: _Task, reason: Exception) -> None:

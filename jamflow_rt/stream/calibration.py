@@ -1,0 +1,73 @@
+"""The calibration: what windows cost on this machine, found out before sessions come."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION
+from jamflow_rt.codec.mel import silence_mel
+from jamflow_rt.codec.motion import MotionSpace
+from jamflow_rt.config import WindowConfig
+from jamflow_rt.flow.noise import window_noise
+from jamflow_rt.flow.window import Window
+from jamflow_rt.model.threads import measured_cores
+from jamflow_rt.stream.capacity import Cost
+
+if TYPE_CHECKING:
+    from jamflow_rt.stream.engine import WindowSampler
+
+log = logging.getLogger(__name__)
+
+LONGEST = 0.5
+"""Seconds; when a batch took longer, larger ones are not tried: they are learnt on the way."""
+
+
+def long_window(space: MotionSpace, config: WindowConfig) -> Window:
+    """A window like those of a session that speaks on, after a past of silence."""
+    beats = config.prefix + config.growth[-1] + config.look_ahead
+    free = np.arange(beats) >= config.prefix
+    mel_noise, motion_noise = window_noise(0, 0, beats, space.size)
+    return Window(
+        text=np.ones(beats * BEAT_MEL, np.int32),
+        mel=silence_mel(beats * BEAT_MEL),
+        mel_masked=free.repeat(BEAT_MEL),
+        motion=np.tile(space.rest.astype(np.float32), (beats * BEAT_MOTION, 1)),
+        motion_masked=np.tile(free.repeat(BEAT_MOTION)[:, None], (1, len(space.groups))),
+        mel_noise=mel_noise,
+        motion_noise=motion_noise,
+    )
+
+
+def choose_cores(sampler: WindowSampler, window: Window) -> int:
+    """Let the calling thread compute on as many cores as pay for this window; returns them."""
+    return measured_cores(partial(_sample, sampler, window, 1))
+
+
+def batch_costs(sampler: WindowSampler, window: Window, max_batch: int) -> Iterator[Cost]:
+    """What a window costs alone, and in ever larger batches, as far as they can be sampled."""
+    together = 1
+    while together <= max_batch:
+        try:
+            seconds = min(_sample(sampler, window, together) for _ in range(2))
+        except Exception as reason:
+            log.warning("A batch of %d windows cannot be sampled: %r", together, reason)
+            return
+        yield Cost(window.beats, together, seconds / together)
+        if seconds > LONGEST:
+            return
+        together *= 2
+
+
+def _sample(sampler: WindowSampler, window: Window, together: int) -> float:
+    """Seconds to sample a batch."""
+    start = time.perf_counter()
+    runs = [sampler.start(window) for _ in range(together)]
+    while not runs[0].done:
+        sampler.advance(runs)
+    return time.perf_counter() - start

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from jamflow_rt.config import SamplingConfig
+from jamflow_rt.flow.sampler import Sampler
+from jamflow_rt.model.threads import apart
+from jamflow_rt.stream import calibration
+from jamflow_rt.stream.calibration import batch_costs, choose_cores, long_window
+from tests.stream_fakes import WINDOWS, FakeRun, FakeSampler, toy_space
+from tests.toy import toy_model
+from tests.toy import toy_space as shipped_space
+
+WINDOW = long_window(toy_space(), WINDOWS)
+
+
+def test_the_window_is_one_of_a_long_speech() -> None:
+    assert WINDOW.beats == 4 + 8 + 1
+    assert WINDOW.text.any() and WINDOW.mel_masked.sum() == 9 * 15
+    assert not WINDOW.mel_masked[: 4 * 15].any()
+    assert WINDOW.motion_masked[4 * 4 :].all()
+    sampler = Sampler(toy_model(), SamplingConfig(evaluations=1))
+    assert sampler.sample(long_window(shipped_space(), WINDOWS)).finite
+
+
+def test_batches_double_until_the_largest() -> None:
+    sampler = FakeSampler()
+    costs = list(batch_costs(sampler, WINDOW, max_batch=10))
+    assert [cost.together for cost in costs] == [1, 2, 4, 8]
+    assert all(cost.beats == 13 and cost.sampling >= 0 for cost in costs)
+    assert all(cost.decoding is None for cost in costs)
+    assert max(len(batch) for batch in sampler.batches) == 8
+
+
+def test_slow_batches_are_left_for_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "LONGEST", 0.0)
+    assert [cost.together for cost in batch_costs(FakeSampler(), WINDOW, 16)] == [1]
+
+
+def test_a_batch_that_does_not_fit_in_memory_ends_it(caplog: pytest.LogCaptureFixture) -> None:
+    class Small(FakeSampler):
+        def advance(self, runs: Sequence[FakeRun]) -> None:
+            if len(runs) > 2:
+                raise MemoryError("no room")
+            super().advance(runs)
+
+    with caplog.at_level(logging.WARNING):
+        costs = list(batch_costs(Small(), WINDOW, 16))
+    assert [cost.together for cost in costs] == [1, 2]
+    assert "batch of 4 windows" in caplog.text and "no room" in caplog.text
+
+
+def test_the_thread_keeps_the_chosen_cores() -> None:
+    chosen, kept = apart(lambda: (choose_cores(FakeSampler(), WINDOW), torch.get_num_threads()))
+    assert chosen == kept >= 1
