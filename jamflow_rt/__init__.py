@@ -12,7 +12,7 @@ async with avatar.session() as session:
 from jamflow_rt.avatar import Avatar
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.errors import Failed, InvalidInput, JamflowError, NotSupported, Overloaded
-from jamflow_rt.stream.media import Frame, Playback, SpokenWord
+from jamflow_rt.stream.media import Frame, Playback, SpokenPhoneme, SpokenWord
 from jamflow_rt.stream.session import Session
 from jamflow_rt.stream.speech import Speech
 
@@ -28,5 +28,6 @@ __all__ = [
     "Playback",
     "Session",
     "Speech",
+    "SpokenPhoneme",
     "SpokenWord",
 ]

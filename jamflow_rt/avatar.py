@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Callable, Coroutine, Generator, Iterator
+import time
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,6 +19,8 @@ import numpy as np
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION
 from jamflow_rt.bundle import Bundle
+from jamflow_rt.codec.arkit import ArkitMap
+from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.config import Voice
 from jamflow_rt.errors import Failed
 from jamflow_rt.flow.sampler import Sampler
@@ -25,21 +29,29 @@ from jamflow_rt.render.mesh import MeshRenderer
 from jamflow_rt.render.open_portrait import open_portrait
 from jamflow_rt.render.portrait import Portrait
 from jamflow_rt.render.portraits import DEFAULT_PORTRAIT
+from jamflow_rt.stream.calibration import long_window
+from jamflow_rt.stream.capacity import Capacity
 from jamflow_rt.stream.clock import MediaClock
+from jamflow_rt.stream.dub import dub_piece
 from jamflow_rt.stream.engine import Engine
+from jamflow_rt.stream.given_motion import MotionLike, check_motion
 from jamflow_rt.stream.manager import SessionManager
 from jamflow_rt.stream.media import Frame
-from jamflow_rt.stream.offline import LEAD_BEATS, TRAIL_BEATS, frames_of, perform
+from jamflow_rt.stream.offline import LEAD_BEATS, TRAIL_BEATS, frames_of, perform, scheduled
 from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.playout import Painter, Playout
+from jamflow_rt.stream.rehearsal import chunks_of
 from jamflow_rt.stream.score import Cell
 from jamflow_rt.stream.session import Session
 from jamflow_rt.stream.settings import SessionSettings
 from jamflow_rt.stream.sources import Piece, check_text, text_parts, text_piece
+from jamflow_rt.stream.speech import Speech
+from jamflow_rt.stream.studio import PortraitLike, Studio
 from jamflow_rt.stream.windows import WindowPlanner
 from jamflow_rt.text.timeline import Timeline
 
-PortraitLike = str | Path | Portrait
+_USUAL_SIZE = 512
+"""Pixels: the width of the pictures that a session is asked for with unless it says otherwise."""
 
 
 class Avatar:
@@ -53,26 +65,40 @@ class Avatar:
 
     Args:
         bundle: model, vocoder, motion space and text front.
-        max_sessions: sessions at the same time.
+        max_sessions: sessions at the same time; None leaves it to what the machine can serve.
+        by_capacity: refuse a session that the machine could not serve beside the others, as
+            measured by `warm_up` and since; False is for those who measure.
     """
 
-    def __init__(self, bundle: Bundle, *, max_sessions: int = 4) -> None:
+    def __init__(
+        self, bundle: Bundle, *, max_sessions: int | None = None, by_capacity: bool = True
+    ) -> None:
         self.bundle = bundle
-        self.engine = Engine(Sampler(bundle.model, bundle.sampling))
-        self._manager = SessionManager(max_sessions)
-        self._planner = WindowPlanner(bundle.windows)
+        self._capacity = Capacity(bundle.windows, os.cpu_count() or 1)
+        self.engine = Engine(Sampler(bundle.model, bundle.sampling), on_cost=self._capacity.add)
+        self._manager = SessionManager(max_sessions, self._capacity if by_capacity else None)
         self._portraits: dict[str, Portrait] = {}
         # One thread times texts, the others draw.
         self._text_executor = ThreadPoolExecutor(1, "jamflow-text", initializer=one_core)
         self._draw_executor = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "jamflow-draw")
+        self._studio = Studio(
+            engine=self.engine,
+            front=bundle.front,
+            space=bundle.motion,
+            vocoder=bundle.vocoder,
+            planner=WindowPlanner(bundle.windows),
+            executor=self._text_executor,
+            find_voice=bundle.voice,
+            open_painter=self._painter,
+        )
 
     @classmethod
-    def load(cls, path: str | Path | None = None, *, max_sessions: int = 4) -> Avatar:
+    def load(cls, path: str | Path | None = None, *, max_sessions: int | None = None) -> Avatar:
         """Load a model and make it ready to answer quickly; takes seconds.
 
         Args:
             path: a folder with a bundle; without one, the model that comes with the package.
-            max_sessions: sessions at the same time.
+            max_sessions: sessions at the same time; None leaves it to what the machine can serve.
 
         Raises:
             InvalidInput: there is no bundle at `path`.
@@ -97,9 +123,14 @@ class Avatar:
         return self._manager.sessions
 
     @property
-    def max_sessions(self) -> int:
-        """Sessions at the same time."""
+    def max_sessions(self) -> int | None:
+        """Sessions at the same time; None where what the machine can serve is the only limit."""
         return self._manager.max_sessions
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why no session with pictures can be opened now; None when one can."""
+        return self.engine.ending or self._manager.refusal(_USUAL_SIZE**2)
 
     def session(
         self,
@@ -167,12 +198,47 @@ class Avatar:
         check_text(text, settings.max_text)
         speaker = self.bundle.voice(voice)
         painter = self._painter(portrait, size) if pictures else None
+        speech = Speech("speech-1", text)
         pieces = (
-            text_piece(self._timeline(part, settings.speed, speaker), part, "speech-1")
+            text_piece(self._timeline(part, settings.speed, speaker), speech.id, speaker.number)
             for part in text_parts(text)
         )
-        performance = self._performance(seed, speaker)
-        return frames_of(perform(performance, pieces, self.engine), painter)
+        return self._frames(pieces, speech, self._studio.performance(seed, speaker), painter)
+
+    def dub(
+        self,
+        text: str,
+        motion: MotionLike,
+        voice: str | None = None,
+        *,
+        seed: int = 0,
+        settings: SessionSettings | None = None,
+    ) -> Iterator[Frame]:
+        """Speak a text to given motion without a clock, for files: a frame for each of its faces.
+
+        Args:
+            text: what the lips say, or another text of about that length.
+            motion: faces, or latents (N, D) of `bundle.motion`, 25 a second.
+            voice: as for `session`.
+            seed: the same seed gives the same speech.
+            settings: as for `session`.
+
+        Raises:
+            InvalidInput: as `Session.dub` and its speech; before the first frame is asked for.
+            Failed: the avatar was closed.
+        """
+        self._check_alive()
+        check_text(text, (settings or SessionSettings()).max_text)
+        given = check_motion(motion, self.bundle.motion)
+        speech = Speech("speech-1", text)
+        speaker = self.bundle.voice(voice)
+        piece = dub_piece(text, given, speech.id, speaker, self._studio)
+        speech.schedule(len(piece.cells), piece.words, piece.phonemes)
+        performance = self._studio.performance(seed, speaker)
+        performance.score.extend(piece.cells)
+        chunks = chunks_of(performance, self.engine)
+        shots = islice(chain.from_iterable(chunk.shots for chunk in chunks), len(given.faces))
+        return frames_of(shots, speech, None, ArkitMap(self.bundle.motion.neutral))
 
     def frame_count(
         self, text: str, voice: str | None = None, *, settings: SessionSettings | None = None
@@ -191,14 +257,12 @@ class Avatar:
         """Do everything once, so that the first answer is as quick as the later ones."""
         voice = self.bundle.voice()
         self._timeline("Good morning, how are you?", 1.0, voice)
-        beats = sum(self.bundle.windows.growth)
-        silent = np.zeros(BEAT_MEL, np.int32)
         # Twice: the first time pays for what is set up lazily, the second is measured.
-        for _ in range(2):
-            self.engine.forget_estimates()
-            piece = Piece([Cell(silent) for _ in range(beats)])
-            for _shot in perform(self._performance(0, voice), [piece], self.engine):
-                pass
+        self._perform_something(voice)
+        window = long_window(self.bundle.motion, self.bundle.windows)
+        self._capacity.use_cores(self.engine.calibrate(window))
+        self.engine.forget_estimates()
+        self._perform_something(voice)
 
     async def aclose(self) -> None:
         """Close all sessions and stop the threads. May be called twice."""
@@ -236,7 +300,7 @@ class Avatar:
     async def _open(self, options: _Options) -> Session:
         self._check_alive()
         voice = self.bundle.voice(options.voice)
-        session_id = self._manager.admit()
+        session_id = self._manager.admit(options.size**2 if options.pictures else 0)
         session: Session | None = None
         try:
             painter = None
@@ -244,40 +308,50 @@ class Avatar:
                 painter = await asyncio.to_thread(self._painter, options.portrait, options.size)
             space = self.bundle.motion
             clock = options.clock or MediaClock()
+            seed = secrets.randbits(32) if options.seed is None else options.seed
             session = Session(
                 session_id,
-                engine=self.engine,
-                performance=self._performance(options.seed, voice),
-                playout=Playout(clock, painter, space.decode(space.rest[None])[0]),
-                front=self.bundle.front,
-                voice=voice,
-                executor=self._text_executor,
-                settings=options.settings or SessionSettings(),
-                look_ahead=self.bundle.windows.look_ahead,
+                self._studio,
+                self._studio.performance(seed, voice),
+                Playout(clock, painter, space.decode(space.rest[None])[0]),
+                voice,
+                options.settings or SessionSettings(),
+                options.size,
                 on_close=self._manager.leave,
             )
             await session.start()
         except BaseException:
-            self._manager.give_up()
+            self._manager.give_up(session_id)
             if session is not None:
                 await session.aclose()
             raise
         self._manager.enter(session)
         return session
 
+    def _frames(
+        self,
+        pieces: Iterable[Piece],
+        speech: Speech,
+        performance: Performance,
+        painter: Painter | None,
+    ) -> Iterator[Frame]:
+        shots = perform(performance, scheduled(pieces, speech), self.engine)
+        return frames_of(shots, speech, painter, ArkitMap(self.bundle.motion.neutral))
+
+    def _perform_something(self, voice: Voice) -> None:
+        # Any phoneme but silence: it is speech whose cost is learnt.
+        cells = [Cell(np.ones(BEAT_MEL, np.int32)) for _ in range(sum(self.bundle.windows.growth))]
+        for _shot in perform(self._studio.performance(0, voice), [Piece(cells)], self.engine):
+            pass
+
     def _timeline(self, text: str, speed: float, voice: Voice) -> Timeline:
         front = self.bundle.front
         return self._text_executor.submit(front.timeline, text, speed, voice).result()
 
-    def _performance(self, seed: int | None, voice: Voice) -> Performance:
-        bundle = self.bundle
-        if seed is None:
-            seed = secrets.randbits(32)
-        return Performance(bundle.motion, bundle.vocoder, self._planner, seed, voice.number)
-
     def _painter(self, portrait: PortraitLike | None, size: int) -> Painter:
         renderer = MeshRenderer(self._portrait(portrait), self.bundle.motion.neutral, size)
         renderer.warm_up()
+        self._capacity.add_picture(size**2, _seconds_to_draw(renderer, self.bundle.motion))
         return Painter(renderer, self._draw_executor)
 
     def _portrait(self, portrait: PortraitLike | None) -> Portrait:
@@ -291,6 +365,17 @@ class Avatar:
     def _check_alive(self) -> None:
         if not self.alive:
             raise Failed("The avatar is closed or its engine has died; load it again.")
+
+
+def _seconds_to_draw(renderer: MeshRenderer, space: MotionSpace) -> float:
+    """Of one picture: the quickest of a few, since others may be at work."""
+    face = space.decode(space.rest[None])[0]
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        renderer.render(face)
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 @dataclass(frozen=True, slots=True)

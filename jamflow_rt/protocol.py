@@ -111,10 +111,10 @@ class ResponseDone(Event):
 
 
 class StateChanged(Event):
-    """The avatar began or stopped speaking."""
+    """What the avatar does now."""
 
     type: Literal["avatar.state_changed"] = "avatar.state_changed"
-    state: Literal["idle", "speaking"]
+    state: Literal["idle", "listening", "thinking", "speaking"]
 
 
 class ErrorEvent(Event):

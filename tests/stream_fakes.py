@@ -10,9 +10,10 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from jamflow_rt.beats import BEAT_MEL, HOP, N_MELS
-from jamflow_rt.codec.face import N_LANDMARKS
+from jamflow_rt.codec.face import N_LANDMARKS, FaceState
 from jamflow_rt.codec.mel import SILENCE
 from jamflow_rt.codec.motion import POSE_SIZE, MotionSpace
+from jamflow_rt.codec.vocoder import Vocoder
 from jamflow_rt.config import Voice, WindowConfig
 from jamflow_rt.errors import Failed, InvalidInput
 from jamflow_rt.flow.window import Window, WindowResult
@@ -20,11 +21,13 @@ from jamflow_rt.stream.clock import MediaClock
 from jamflow_rt.stream.engine import Engine
 from jamflow_rt.stream.media import Frame
 from jamflow_rt.stream.performance import Performance
-from jamflow_rt.stream.playout import Playout
+from jamflow_rt.stream.playout import Painter, Playout
 from jamflow_rt.stream.session import Session
 from jamflow_rt.stream.settings import SessionSettings
+from jamflow_rt.stream.studio import PortraitLike, Studio
 from jamflow_rt.stream.windows import WindowPlanner
 from jamflow_rt.text.front import ANY_VOICE, TextFront
+from jamflow_rt.text.phonemes import SILENCE as SILENCE_SYMBOL
 from jamflow_rt.text.timeline import PhonemeSpan, Timeline, WordSpan
 
 T = TypeVar("T")
@@ -160,6 +163,26 @@ class InlineEngine:
             future.set_exception(Failed("The network produced numbers that are not finite."))
 
 
+class FlatRenderer:
+    """Pictures of one grey, which tells whose they are."""
+
+    def __init__(self, size: int, portrait: str) -> None:
+        self.size = size
+        self.grey = sum(portrait.encode()) % 256
+
+    def render(self, face: FaceState) -> np.ndarray:
+        return np.full((self.size, self.size, 3), self.grey, np.uint8)
+
+
+VOICES = {"low": Voice(name="low", number=1), "high": Voice(name="high", number=2)}
+
+
+def find_voice(name: str | None) -> Voice:
+    if name not in VOICES:
+        raise InvalidInput(f"There is no voice {name!r}; there are low, high.")
+    return VOICES[name]
+
+
 class InlineExecutor(Executor):
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         future: Future[T] = Future()
@@ -176,14 +199,14 @@ class FakeFront:
     def timeline(self, text: str, speed: float = 1.0, voice: Voice = ANY_VOICE) -> Timeline:
         if "broken" in text:
             raise InvalidInput("This text is broken.")
-        spans, words, at = [PhonemeSpan(" ", 0, 2)], [], 2
+        spans, words, at = [PhonemeSpan(SILENCE_SYMBOL, 0, 2)], [], 2
         for word in text.split():
             words.append(WordSpan(word, at, at + 5 * len(word)))
             for _letter in word:
                 spans.append(PhonemeSpan("a", at, at + 5))
                 at += 5
         end = -(-(at + 5) // BEAT_MEL) * BEAT_MEL
-        spans.append(PhonemeSpan(" ", at, end))
+        spans.append(PhonemeSpan(SILENCE_SYMBOL, at, end))
         return FakeTimeline(tuple(spans), tuple(words), end)
 
 
@@ -191,7 +214,7 @@ class FakeTimeline(Timeline):
     def ids(self) -> np.ndarray:
         ids = np.zeros(self.frames, np.int32)
         for index, span in enumerate(self.phonemes):
-            if span.symbol != " ":
+            if span.symbol != SILENCE_SYMBOL:
                 ids[span.start : span.end] = index
         return ids
 
@@ -221,7 +244,10 @@ class Stage:
     """A session and what it stands on."""
 
     def __init__(
-        self, engine: InlineEngine | None = None, settings: SessionSettings | None = None
+        self,
+        engine: InlineEngine | None = None,
+        settings: SessionSettings | None = None,
+        pictures: bool = False,
     ) -> None:
         self.engine = engine or InlineEngine()
         self.time = FakeTime()
@@ -229,20 +255,36 @@ class Stage:
         self.left: list[Session] = []
         space = toy_space()
         self.performance = Performance(space, FakeVocoder(), WindowPlanner(WINDOWS, idle=4), seed=1)
-        self.playout = Playout(self.time.clock(), None, space.decode(space.rest[None])[0])
+        executor = InlineExecutor()
+        painter = Painter(FlatRenderer(64, "first"), executor) if pictures else None
+        self.playout = Playout(self.time.clock(), painter, space.decode(space.rest[None])[0])
+        planner = WindowPlanner(WINDOWS, idle=4)
+        self.studio = Studio(
+            engine=cast(Engine, self.engine),
+            front=cast(TextFront, FakeFront()),
+            space=space,
+            vocoder=cast(Vocoder, FakeVocoder()),
+            planner=planner,
+            executor=executor,
+            find_voice=find_voice,
+            open_painter=self._open_painter,
+        )
         self.session = Session(
             "s",
-            engine=cast(Engine, self.engine),
-            performance=self.performance,
-            playout=self.playout,
-            front=cast(TextFront, FakeFront()),
-            voice=ANY_VOICE,
-            executor=InlineExecutor(),
-            settings=settings or SessionSettings(),
-            look_ahead=WINDOWS.look_ahead,
+            self.studio,
+            self.performance,
+            self.playout,
+            ANY_VOICE,
+            settings or SessionSettings(),
+            64,
             on_close=self.left.append,
         )
         self.session.on_event(self.events.append)
+
+    def _open_painter(self, portrait: PortraitLike | None, size: int) -> Painter:
+        if portrait == "broken":
+            raise InvalidInput("There is no such portrait.")
+        return Painter(FlatRenderer(size, str(portrait)), self.studio.executor)
 
     async def frames(self, count: int) -> list[Frame]:
         """The next frames."""

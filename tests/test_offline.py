@@ -5,22 +5,26 @@ from typing import cast
 import numpy as np
 import pytest
 
+from jamflow_rt.codec.arkit import ArkitMap
 from jamflow_rt.stream.engine import Engine
-from jamflow_rt.stream.offline import frames_of, perform
+from jamflow_rt.stream.offline import frames_of, perform, scheduled
 from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.sources import Piece, text_piece
+from jamflow_rt.stream.speech import Speech
 from jamflow_rt.stream.windows import WindowPlanner
 from tests.stream_fakes import WINDOWS, FakeFront, FakeVocoder, InlineEngine, Stage, toy_space
 
 
 def pieces(*texts: str) -> list[Piece]:
-    return [text_piece(FakeFront().timeline(text), text, "speech-1") for text in texts]
+    return [text_piece(FakeFront().timeline(text), "speech-1", 0) for text in texts]
 
 
 def render(engine: InlineEngine, *texts: str) -> list:
-    performance = Performance(toy_space(), FakeVocoder(), WindowPlanner(WINDOWS, idle=4), seed=1)
-    shots = perform(performance, pieces(*texts), cast(Engine, engine))
-    return list(frames_of(shots, None))
+    space = toy_space()
+    performance = Performance(space, FakeVocoder(), WindowPlanner(WINDOWS, idle=4), seed=1)
+    speech = Speech("speech-1", " ".join(texts))
+    shots = perform(performance, scheduled(pieces(*texts), speech), cast(Engine, engine))
+    return list(frames_of(shots, speech, None, ArkitMap(space.neutral)))
 
 
 def test_idle_comes_before_and_after_the_speech() -> None:
@@ -30,6 +34,13 @@ def test_idle_comes_before_and_after_the_speech() -> None:
     assert speaking == [False] * 8 + [True] * 4 * beats + [False] * 16
     assert [f.time for f in frames] == pytest.approx([n * 0.04 for n in range(len(frames))])
     assert not any(f.sound.any() for f in frames if not f.speech_id)
+
+
+def test_frames_bring_their_words_phonemes_and_coefficients() -> None:
+    frames = render(InlineEngine(), "one two", "three")
+    assert [w.text for f in frames for w in f.words] == ["one", "two", "three"]
+    assert sum(len(f.phonemes) for f in frames) == len("onetwothree")
+    assert len(frames[0].arkit) == 52
 
 
 def test_windows_grow_through_all_pieces() -> None:

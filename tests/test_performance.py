@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,10 @@ from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, HOP
 from jamflow_rt.codec.mel import SILENCE
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.flow.noise import window_noise
-from jamflow_rt.stream.performance import Chunk, Job, Performance
-from jamflow_rt.stream.score import Cell
+from jamflow_rt.stream.given_motion import check_motion, motion_cells
+from jamflow_rt.stream.job import Chunk, Job
+from jamflow_rt.stream.performance import Performance
+from jamflow_rt.stream.score import Cell, Primer
 from jamflow_rt.stream.windows import WindowPlanner
 from tests.stream_fakes import WINDOWS, FakeRun, FakeVocoder, toy_space
 from tests.toy import toy_vocoder
@@ -172,6 +176,7 @@ def test_rewinding_before_the_beginning_finds_rest(performance: Performance) -> 
 def test_after_a_cut_the_first_idle_window_is_short(performance: Performance) -> None:
     performance.score.extend(text_cells(4))
     play(performance)
+    performance.forget()
     performance.cut(performance.frame, performance.frame)
     lengths = [play(performance)[0].plan.new for _ in range(2)]
     assert lengths == [min(WINDOWS.growth), 4]
@@ -183,6 +188,7 @@ def test_a_cut_silences_the_prefix_from_the_cut_and_keeps_the_motion(
     performance.score.extend(text_cells(20))
     play(performance)
     _, chunk = play(performance)
+    performance.forget()
     performance.cut(silent=12, resume=16)
     assert performance.idle_next
     job = performance.next_job()
@@ -224,3 +230,78 @@ def test_sound_decoded_in_windows_equals_sound_decoded_whole() -> None:
     whole = vocoder.decode(mel)[:end]
     assert 0.001 < np.abs(whole).max() < 1.0
     np.testing.assert_allclose(sound[:end], whole, atol=1e-4)
+
+
+def test_given_motion_is_known_and_text_with_it_is_to_be_spoken(performance: Performance) -> None:
+    rng = np.random.default_rng(0)
+    latents = rng.standard_normal((16, performance._space.size)).astype(np.float32)
+    motion = check_motion(latents, performance._space)
+    ids = np.arange(1, 61, dtype=np.int32)
+    performance.score.extend(motion_cells(motion, ids, "s"))
+    first = performance.next_job()
+    known = ~first.window.motion_masked[:, 0]
+    # The prefix of 4 beats, 2 new beats and the look-ahead of 1.
+    assert known.tolist() == [True] * 28
+    np.testing.assert_array_equal(first.window.motion[16:], latents[:12])
+    assert first.window.mel_masked[60:].all()
+    shots = [shot for _ in range(2) for shot in play(performance)[1].shots]
+    for shot, face in zip(shots, motion.faces, strict=False):
+        assert shot.face is face
+
+
+def test_a_window_ends_where_the_voice_changes(performance: Performance) -> None:
+    cells = text_cells(6)
+    performance.score.extend([*cells[:1], *(replace(cell, voice=2) for cell in cells[1:])])
+    first, _ = play(performance)
+    second, _ = play(performance)
+    assert (first.plan.new, first.window.voice) == (1, 0)
+    assert (second.plan.new, second.window.voice) == (4, 2)
+
+
+def primer(motion: np.ndarray | None) -> Primer:
+    return Primer(np.full(60, 9, np.int32), np.full((60, 100), 0.5, np.float32), motion)
+
+
+def test_a_speech_goes_on_from_its_reference(performance: Performance) -> None:
+    play(performance)
+    size = performance._space.size
+    reference = primer(np.full((16, size), 2.0, np.float32))
+    cells = text_cells(6)
+    performance.score.extend([replace(cells[0], primer=reference), *cells[1:]])
+    shown = performance._shown[-1]
+    job, chunk = play(performance)
+    assert (job.window.text[:60] == 9).all()
+    assert (job.window.mel[:60] == 0.5).all()
+    np.testing.assert_array_equal(job.window.motion[:16], reference.motion)
+    # The face does not jump: it goes over from where it was to the reference's manner.
+    jump = chunk.shown[0] - shown
+    assert np.abs(jump).max() < 0.3 * np.abs(2.0 - shown).max()
+    second, chunk = play(performance)
+    assert (second.window.mel[:30] == 0.5).all()
+    np.testing.assert_allclose(chunk.shown[-1], chunk.motion[-1], atol=1e-6)
+
+
+def test_a_reference_without_motion_leaves_the_face_alone(performance: Performance) -> None:
+    play(performance)
+    before = performance._motion[-16:]
+    performance.score.extend([replace(text_cells(1)[0], primer=primer(None))])
+    job, chunk = play(performance)
+    np.testing.assert_array_equal(job.window.motion[:16], before)
+    np.testing.assert_array_equal(chunk.shown, chunk.motion)
+
+
+def test_what_is_held_back_is_performed_again_from_its_reference(performance: Performance) -> None:
+    reference = primer(None)
+    cells = text_cells(10)
+    performance.score.extend([replace(cells[0], primer=reference), *cells[1:]])
+    play(performance)
+    play(performance)
+    performance.hold_back(3)
+    performance.cut(performance.frame, performance.frame)
+    assert performance.idle_next
+    assert play(performance)[0].plan.new == min(WINDOWS.growth)
+    performance.score.paused = False
+    job, _ = play(performance)
+    assert job.cells[0].primer is reference
+    assert [cell.text[0] for cell in job.cells] == [cell.text[0] for cell in cells[3:5]]
+    assert len(performance.score) == 5

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jamflow_rt.codec.face import FaceState
+from jamflow_rt.stream.job import Shot
 from jamflow_rt.stream.media import Frame
-from jamflow_rt.stream.performance import Shot
 from jamflow_rt.stream.playout import Painter, Playout
 from tests.stream_fakes import FakeTime, InlineExecutor
 

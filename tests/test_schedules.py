@@ -9,7 +9,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jamflow_rt.stream.events import SpeechFinished, SpeechInterrupted, SpeechStarted, StateChanged
+from jamflow_rt.stream.events import (
+    SpeechFinished,
+    SpeechInterrupted,
+    SpeechStarted,
+    StateChanged,
+    WordSpoken,
+)
 from jamflow_rt.stream.speech import Speech
 from tests.stream_fakes import Stage, tokens
 
@@ -20,7 +26,13 @@ actions = st.one_of(
     st.tuples(st.just("fail"), words),
     st.tuples(st.just("push"), st.integers(1, 12_000)),
     st.tuples(st.just("flush")),
+    st.tuples(st.just("move"), st.integers(1, 30)),
     st.tuples(st.just("interrupt")),
+    st.tuples(st.just("instead"), words),
+    st.tuples(st.just("pause")),
+    st.tuples(st.just("resume")),
+    st.tuples(st.just("listen")),
+    st.tuples(st.just("idle")),
     st.tuples(st.just("stall"), st.integers(1, 30)),
     st.tuples(st.just("play"), st.integers(1, 60)),
 )
@@ -39,12 +51,15 @@ async def perform(schedule: list[tuple], finish: bool) -> None:
     speeches: dict[str, Speech] = {}
     interrupted: set[str] = set()
     frames = []
+    pushing = ""
+    paused = False
 
     async def play(count: int) -> None:
         for _ in range(count):
             frame = await anext(session)
             assert frame.speech_id not in interrupted
             assert frame.epoch == session.epoch
+            assert not (paused and frame.speech_id)
             frames.append(frame)
 
     for name, *values in schedule:
@@ -60,16 +75,45 @@ async def perform(schedule: list[tuple], finish: bool) -> None:
                 speech = session.say(failing(values[0]))
                 speeches[speech.id] = speech
             case "push":
+                if pushing == "motion":
+                    continue
                 speech = session.push_audio(np.full(values[0], 0.1, np.float32), 24_000)
                 speeches[speech.id] = speech
+                pushing = "sound"
+            case "move":
+                if pushing == "sound":
+                    continue
+                size = stage.studio.space.size
+                speech = session.push_motion(np.zeros((values[0], size), np.float32))
+                speeches[speech.id] = speech
+                pushing = "motion"
             case "flush":
                 session.flush()
+                pushing = ""
             case "interrupt":
                 before = [s for s in speeches.values() if not s.done]
                 playback = await session.interrupt()
                 assert all(s.interrupted for s in before)
                 assert playback.speech_id == (before[0].id if before else None)
                 interrupted |= {s.id for s in before}
+                pushing, paused = "", False
+            case "instead":
+                before = [s for s in speeches.values() if not s.done]
+                speech = session.say(" ".join(values[0]), mode="interrupt")
+                assert all(s.interrupted for s in before)
+                interrupted |= {s.id for s in before}
+                speeches[speech.id] = speech
+                pushing, paused = "", False
+            case "pause":
+                session.pause()
+                paused = True
+            case "resume":
+                session.resume()
+                paused = False
+            case "listen":
+                session.listen()
+            case "idle":
+                session.idle()
             case "stall":
                 stage.engine.hold()
                 await play(values[0])
@@ -77,10 +121,13 @@ async def perform(schedule: list[tuple], finish: bool) -> None:
             case "play":
                 await play(values[0])
     if finish:
+        paused = False
+        session.resume()
+        session.idle()
         session.flush()
         while not all(speech.done for speech in speeches.values()):
             await play(1)
-            assert len(frames) < 20_000
+            assert len(frames) < 3_000
     await session.aclose()
 
     ends = [e.speech_id for e in stage.events if isinstance(e, SpeechFinished | SpeechInterrupted)]
@@ -92,16 +139,25 @@ async def perform(schedule: list[tuple], finish: bool) -> None:
     for speech in speeches.values():
         if not speech.interrupted:
             assert speech.spoken_text == " ".join(word.text for word in speech.words)
+            assert not speech.unspoken_text
+        told = [e.text for e in stage.of(WordSpoken) if e.speech_id == speech.id]
+        assert told == [word.text for word in speech.words[: len(told)]]
+        assert [w.text for w in speech.spoken_words] == told[: len(speech.spoken_words)]
         assert speech.position <= speech.scheduled + 1e-9
     np.testing.assert_allclose([f.time for f in frames], np.arange(len(frames)) * 0.04, atol=1e-9)
     epochs = [f.epoch for f in frames]
     assert epochs == sorted(epochs)
     heard = {id_: sum(f.speech_id == id_ for f in frames) for id_ in speeches}
+    again = any(name == "pause" for name, *_ in schedule)
     for id_, speech in speeches.items():
-        assert abs(heard[id_] * 0.04 - speech.position) < 1e-6
-    states = [e.state for e in stage.of(StateChanged)]
-    assert states == ["speaking", "idle"] * (len(states) // 2)
-    assert session.state == "idle"
+        # What a pause broke off is heard again.
+        assert heard[id_] * 0.04 >= speech.position - 1e-6
+        assert again or abs(heard[id_] * 0.04 - speech.position) < 1e-6
+    states = ["idle", *(e.state for e in stage.of(StateChanged))]
+    assert all(a != b for a, b in zip(states, states[1:], strict=False))
+    assert states[-1] == session.state
+    assert session.state == "idle" or not finish
+    assert [e.time for e in stage.events] == sorted(e.time for e in stage.events)
 
 
 @settings(max_examples=60)

@@ -67,12 +67,12 @@ async def test_a_text_is_said_and_acknowledged(talk: Talk) -> None:
 async def test_what_the_session_does_is_told(talk: Talk) -> None:
     talk.got.clear()
     for event in (
-        events.SpeechStarted("s", 1.0),
-        events.StateChanged("speaking"),
-        events.WordSpoken("s", "Good", 0.0215, 0.4),
+        events.SpeechStarted(1.0, "s"),
+        events.StateChanged(1.0, "speaking"),
+        events.WordSpoken(1.0, "s", "Good", 0.0215, 0.4),
         events.Underrun(2.0, "s"),
-        events.SpeechFinished("s", Playback("s", 1.0, "Good")),
-        events.StateChanged("idle"),
+        events.SpeechFinished(2.0, "s", Playback("s", 1.0, "Good")),
+        events.StateChanged(1.0, "idle"),
     ):
         talk.session.emit(event)
     assert talk.got == [
@@ -128,8 +128,8 @@ async def test_a_malformed_message_is_an_error_and_the_talk_goes_on(talk: Talk) 
 async def test_a_failed_speech_tells_why_but_not_more(talk: Talk) -> None:
     talk.got.clear()
     nothing = Playback("s", 0.0, "")
-    talk.session.emit(events.SpeechInterrupted("s", nothing, Failed("The model broke.")))
-    talk.session.emit(events.SpeechInterrupted("t", nothing, ValueError("/home/secret")))
+    talk.session.emit(events.SpeechInterrupted(2.0, "s", nothing, Failed("The model broke.")))
+    talk.session.emit(events.SpeechInterrupted(2.0, "t", nothing, ValueError("/home/secret")))
     first, _, second, last = talk.got
     assert first == protocol.ErrorEvent(code="failed", message="The model broke.")
     assert isinstance(second, protocol.ErrorEvent)
@@ -144,7 +144,7 @@ async def test_too_many_waiting_responses_are_refused(talk: Talk) -> None:
     assert isinstance(error, protocol.ErrorEvent)
     assert error.code == "overloaded"
     assert len(talk.session.said) == MAX_WAITING
-    talk.session.emit(events.SpeechFinished("speech-1", Playback("speech-1", 1.0, "Hello.")))
+    talk.session.emit(events.SpeechFinished(2.0, "speech-1", Playback("speech-1", 1.0, "Hello.")))
     await talk.send("response.create", input="Hello.")
     assert talk.got[-1].type == "response.created"
 
@@ -165,7 +165,7 @@ async def test_when_it_ends_nobody_listens_any_more() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     talk.got.clear()
-    talk.session.emit(events.StateChanged("speaking"))
+    talk.session.emit(events.StateChanged(1.0, "speaking"))
     assert talk.got == []
     feed = talk.session.said[0]
     assert isinstance(feed, TextFeed)

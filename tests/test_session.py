@@ -12,6 +12,7 @@ import pytest
 from jamflow_rt.errors import Failed, InvalidInput
 from jamflow_rt.stream.events import (
     Event,
+    Metrics,
     SessionFailed,
     SpeechFinished,
     SpeechInterrupted,
@@ -55,11 +56,14 @@ async def test_a_text_is_said_to_its_end(stage: Stage) -> None:
     speech = stage.session.say("hello big world")
     assert (speech.text, speech.done, speech.position) == ("hello big world", False, 0.0)
     await stage.until(lambda: speech.done)
-    assert await speech == Playback(speech.id, pytest.approx(0.8), "hello big world")
+    assert await speech == Playback(
+        speech.id, pytest.approx(0.8), "hello big world", speech.words, ""
+    )
     assert not speech.interrupted
     kinds = [type(event) for event in stage.events]
-    assert kinds[:2] == [StateChanged, SpeechStarted]
-    assert kinds[2:] == [WordSpoken, WordSpoken, WordSpoken, SpeechFinished, StateChanged]
+    assert kinds[:3] == [StateChanged, StateChanged, SpeechStarted]
+    assert kinds[3:] == [WordSpoken, WordSpoken, WordSpoken, SpeechFinished, StateChanged]
+    assert [e.state for e in stage.of(StateChanged)] == ["thinking", "speaking", "idle"]
     assert stage.session.state == "idle"
 
 
@@ -113,7 +117,7 @@ async def test_speeches_follow_each_other_without_a_gap(stage: Stage) -> None:
     ids = [f.speech_id for f in frames]
     begin = ids.index(first.id)
     assert ids[begin:] == [first.id] * ids.count(first.id) + [second.id] * ids.count(second.id)
-    assert [type(e) for e in stage.events].count(StateChanged) == 2
+    assert [type(e) for e in stage.events].count(StateChanged) == 3
 
 
 async def test_tokens_are_said_as_they_come(stage: Stage) -> None:
@@ -125,14 +129,14 @@ async def test_tokens_are_said_as_they_come(stage: Stage) -> None:
     inside = ids[ids.index(speech.id) :]
     assert None in inside, "the stream was slow, so there is a pause"
     assert stage.of(Underrun) == []
-    assert [e.state for e in stage.of(StateChanged)] == ["speaking", "idle"]
+    assert [e.state for e in stage.of(StateChanged)] == ["thinking", "speaking", "idle"]
 
 
 async def test_an_empty_stream_ends_at_once(stage: Stage) -> None:
     speech = stage.session.say(tokens())
     await stage.frames(2)
-    assert await speech == Playback(speech.id, 0.0, "")
-    assert [type(e) for e in stage.events] == [SpeechFinished]
+    assert (await speech).position == 0.0
+    assert [type(e) for e in stage.events] == [StateChanged, SpeechFinished, StateChanged]
 
 
 async def test_an_error_of_the_producer_ends_its_speech_after_what_was_said(stage: Stage) -> None:
@@ -162,7 +166,9 @@ async def test_interrupt_silences_at_once_and_says_what_was_heard(stage: Stage) 
     speech, queued = stage.session.say("hello big world"), stage.session.say("and more")
     await stage.until(lambda: speech.position > 0.5)
     playback = await stage.session.interrupt()
-    assert playback == Playback(speech.id, speech.position, "hello big")
+    assert playback == speech.playback()
+    assert (playback.spoken_text, playback.unspoken_text) == ("hello big", "world")
+    assert playback.position_ms == round(1000 * speech.position) > 500
     assert speech.done and speech.interrupted
     assert queued.done and queued.interrupted
     frames = await stage.frames(30)
@@ -208,9 +214,11 @@ async def test_an_interrupt_while_idle_is_only_a_new_epoch(stage: Stage) -> None
 
 async def test_a_speech_interrupted_before_its_first_frame(stage: Stage) -> None:
     speech = stage.session.say("hello")
-    assert await stage.session.interrupt() == Playback(speech.id, 0.0, "")
+    assert await stage.session.interrupt() == Playback(
+        speech.id, 0.0, "", unspoken_text=speech.text
+    )
     await stage.frames(5)
-    assert [type(e) for e in stage.events] == [SpeechInterrupted]
+    assert [type(e) for e in stage.events] == [StateChanged, SpeechInterrupted, StateChanged]
 
 
 async def test_interrupt_cancels_the_producer(stage: Stage) -> None:
@@ -383,3 +391,189 @@ async def test_closing_leaves_no_task_and_no_memory() -> None:
     gc.collect()
     assert session() is None
     assert performance() is None
+
+
+async def test_say_instead_interrupts_what_is_said_and_what_waits(stage: Stage) -> None:
+    first, queued = stage.session.say("a" * 40), stage.session.say("queued")
+    await stage.until(lambda: first.position > 0.3)
+    speech = stage.session.say("now this", mode="interrupt")
+    assert first.interrupted and queued.interrupted
+    await stage.until(lambda: speech.done)
+    assert (await speech).spoken_text == "now this"
+    with pytest.raises(InvalidInput, match="'queue' or 'interrupt'"):
+        stage.session.say("no", mode="later")
+    with pytest.raises(InvalidInput):
+        stage.session.say("", mode="interrupt")
+
+
+async def test_a_pause_silences_at_once_and_goes_on_from_the_broken_word(stage: Stage) -> None:
+    speech = stage.session.say("hello big world and more")
+    await stage.until(lambda: speech.position > 0.5)
+    assert speech.words[2].start < 0.5 < speech.words[2].end
+    stage.session.pause()
+    frames = await stage.frames(40)
+    assert not frames[0].sound[360:].any()
+    assert levels(frames[1:]) == [0.0] * 39
+    assert not speech.done and stage.session.state == "idle"
+    stage.session.pause()
+    stage.session.resume()
+    frames = await stage.until(lambda: speech.done)
+    assert (await speech).spoken_text == "hello big world and more"
+    assert [e.text for e in stage.of(WordSpoken)] == "hello big world and more".split()
+    heard = np.concatenate([f.sound for f in frames if f.speech_id == speech.id])
+    start = int((speech.words[2].start + 1e-6) / 0.16) * 0.16
+    whole = np.zeros(round((speech.scheduled - start) * 24_000 / 256))
+    letters = "".join(word.text for word in speech.words)
+    ids = np.repeat(np.arange(1, len(letters) + 1), 5) / 100
+    text = np.concatenate([np.zeros(2), ids])[round(start * 93.75) :]
+    whole[: len(text)] = text
+    np.testing.assert_allclose(heard, np.repeat(whole, 256), atol=1e-6)
+    assert [e.state for e in stage.of(StateChanged)] == [
+        *("thinking", "speaking", "idle"),
+        *("speaking", "idle"),
+    ]
+    assert stage.of(Underrun) == []
+
+
+async def test_what_comes_in_a_pause_waits_for_its_end(stage: Stage) -> None:
+    stage.session.pause()
+    speech = stage.session.say("hello")
+    frames = await stage.frames(30)
+    assert not any(f.speech_id for f in frames)
+    stage.session.resume()
+    await stage.until(lambda: speech.done)
+    stage.session.pause()
+    await stage.session.interrupt()
+    speech = stage.session.say("an interruption ends a pause")
+    await stage.until(lambda: speech.done)
+
+
+async def test_a_pause_of_given_sound_repeats_less_than_a_beat(stage: Stage) -> None:
+    sound = np.linspace(0, 0.9, 24_000, dtype=np.float32)
+    speech = stage.session.push_audio(sound, 24_000)
+    stage.session.flush()
+    await stage.until(lambda: speech.position > 0.5)
+    position = speech.position
+    stage.session.pause()
+    await stage.frames(10)
+    assert position - 0.16 < speech.position <= position
+    start = round(speech.position * 24_000)
+    stage.session.resume()
+    frames = await stage.until(lambda: speech.done)
+    heard = np.concatenate([f.sound for f in frames if f.speech_id == speech.id])
+    np.testing.assert_array_equal(heard[: len(sound) - start], sound[start:])
+
+
+async def test_given_motion_plays_as_it_is(stage: Stage) -> None:
+    rng = np.random.default_rng(1)
+    latents = rng.standard_normal((10, stage.studio.space.size)).astype(np.float32)
+    faces = stage.studio.space.decode(latents)
+    speech = stage.session.push_motion(faces[:3])
+    assert stage.session.push_motion(latents[3:]) is speech
+    assert stage.session.flush() is speech
+    frames = await stage.until(lambda: speech.done)
+    played = [f for f in frames if f.speech_id == speech.id]
+    assert len(played) == 12  # whole beats: the last face is held
+    for frame, face in zip(played, [*faces, faces[-1], faces[-1]], strict=True):
+        np.testing.assert_allclose(frame.motion.landmarks, face.landmarks, atol=1e-4)
+        np.testing.assert_allclose(frame.motion.rotation, face.rotation, atol=1e-5)
+    assert not any(f.sound.any() for f in played)
+    window = stage.engine.sampler.started[-2]
+    assert window.motion_masked.any()
+
+
+async def test_sound_and_motion_are_not_pushed_at_the_same_time(stage: Stage) -> None:
+    sound = np.zeros(100, np.float32)
+    motion = np.zeros((1, stage.studio.space.size), np.float32)
+    stage.session.push_audio(sound, 24_000)
+    with pytest.raises(InvalidInput, match="flush"):
+        stage.session.push_motion(motion)
+    stage.session.flush()
+    stage.session.push_motion(motion)
+    with pytest.raises(InvalidInput, match="flush"):
+        stage.session.push_audio(sound, 24_000)
+    for wrong in (motion[0], motion[:0], motion * np.nan, [], ["face"], motion[:, :2]):
+        with pytest.raises(InvalidInput, match=r"[Mm]otion"):
+            stage.session.push_motion(wrong)
+
+
+async def test_listening_shows_and_ends(stage: Stage) -> None:
+    stage.session.listen()
+    assert stage.session.state == "listening"
+    assert stage.playout.manner.listening
+    speech = stage.session.say("hello")
+    await stage.until(lambda: speech.done)
+    assert stage.session.state == "listening"
+    stage.session.idle()
+    assert not stage.playout.manner.listening
+    assert [e.state for e in stage.of(StateChanged)] == [
+        *("listening", "thinking", "speaking", "listening"),
+        "idle",
+    ]
+
+
+async def test_update_changes_voice_and_speed_of_what_follows(stage: Stage) -> None:
+    before = stage.session.say("before")
+    await stage.session.update(voice="low", speed=2.0)
+    after = stage.session.say("after")
+    await stage.until(lambda: after.done)
+    voices = [w.voice for w in stage.engine.sampler.started if w.mel_masked.any()]
+    assert voices == sorted(voices) and set(voices) == {0, 1}
+    assert before.done
+    for wrong in ({"voice": "none"}, {"speed": 9.0}, {"portrait": "me.jpg"}):
+        with pytest.raises(InvalidInput):
+            await stage.session.update(**{"voice": "high", "speed": 1.0, **wrong})
+    speech = stage.session.say("still low")
+    await stage.until(lambda: speech.done)
+    assert stage.engine.sampler.started[-1].voice in (0, 1)
+    await stage.session.aclose()
+    with pytest.raises(Failed):
+        await stage.session.update(speed=1.0)
+
+
+async def test_update_changes_the_portrait_at_once() -> None:
+    stage = Stage(pictures=True)
+    await stage.session.start()
+    before = (await stage.frames(3))[-1].picture
+    with pytest.raises(InvalidInput, match="no such portrait"):
+        await stage.session.update(portrait="broken", voice="low")
+    assert stage.performance.voice == 0
+    await stage.session.update(portrait="second", voice="low")
+    assert stage.performance.voice == 1
+    after = (await stage.frames(1))[-1].picture
+    assert before is not None and after is not None
+    assert (before[0, 0, 0], after[0, 0, 0]) == (
+        sum(b"first") % 256,
+        sum(b"second") % 256,
+    )
+    await stage.session.aclose()
+
+
+async def test_frames_bring_words_phonemes_and_coefficients(stage: Stage) -> None:
+    speech = stage.session.say("one two")
+    frames = [f for f in await stage.until(lambda: speech.done) if f.speech_id]
+    assert [w.text for f in frames for w in f.words] == ["one", "two"]
+    assert [p.symbol for f in frames for p in f.phonemes] == ["a"] * 6
+    for index, frame in enumerate(frames):
+        for span in (*frame.words, *frame.phonemes):
+            assert index * 0.04 - 1e-9 <= span.start < (index + 1) * 0.04
+    assert len(frames[0].arkit) == 52
+
+
+async def test_events_of_one_type_and_metrics(stage: Stage) -> None:
+    words: list[str] = []
+    remove = stage.session.on("speech.word", lambda event: words.append(event.text))
+    with pytest.raises(InvalidInput, match=r"speech\.started"):
+        stage.session.on("speech.begun", print)
+    speech = stage.session.say("one two")
+    await stage.until(lambda: speech.done)
+    remove()
+    assert words == ["one", "two"]
+    again = stage.session.say("three")
+    await stage.until(lambda: again.done)
+    assert words == ["one", "two"]
+    await stage.until(lambda: len(stage.of(Metrics)) == 2)
+    first, second = stage.of(Metrics)
+    assert second.time - first.time == pytest.approx(5.0)
+    assert first.first_frame is not None and 0 < first.first_frame < 0.4
+    assert first.underruns == 0 and first.ahead > 0

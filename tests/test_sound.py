@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jamflow_rt.codec.mel import mel_of
-from jamflow_rt.errors import InvalidInput
 from jamflow_rt.stream.score import Cell
-from jamflow_rt.stream.sound import BeatCutter, SoundSource, check_pcm
+from jamflow_rt.stream.sound import BeatCutter, SoundSource
 
 
 def tone(samples: int, rate: int = 24_000) -> np.ndarray:
@@ -21,31 +20,6 @@ def tone(samples: int, rate: int = 24_000) -> np.ndarray:
 def joined(cells: list[Cell]) -> tuple[np.ndarray, np.ndarray]:
     sound = np.concatenate([cell.sound for cell in cells if cell.sound is not None])
     return sound, np.concatenate([cell.mel for cell in cells if cell.mel is not None])
-
-
-@pytest.mark.parametrize(
-    ("pcm", "rate", "complaint"),
-    [
-        (np.array([0.0, np.nan], np.float32), 24_000, "NaN"),
-        (np.array([0.0, np.inf], np.float32), 24_000, "infinite"),
-        (np.zeros(0, np.float32), 24_000, "empty"),
-        (np.zeros((10, 2), np.float32), 24_000, r"\(10, 2\)"),
-        ([0.0, 0.1], 24_000, "list"),
-        (np.zeros(10, np.int32), 24_000, "int32"),
-        (np.zeros(10, np.float32), 7_999, "7999"),
-        (np.zeros(10, np.float32), 48_001, "48001"),
-        (np.zeros(10, np.float32), 24_000.5, "whole number"),
-        (np.zeros(10, np.float32), True, "whole number"),
-    ],
-)
-def test_what_is_no_sound_is_refused(pcm: Any, rate: Any, complaint: str) -> None:
-    with pytest.raises(InvalidInput, match=complaint):
-        check_pcm(pcm, rate)
-
-
-def test_integers_are_scaled_and_loud_floats_limited() -> None:
-    np.testing.assert_allclose(check_pcm(np.array([-32768, 16384], np.int16), 8000), [-1, 0.5])
-    np.testing.assert_array_equal(check_pcm(np.array([-3.0, 0.25]), 48_000), [-1, 0.25])
 
 
 @given(st.lists(st.integers(1, 9000), min_size=1, max_size=12))

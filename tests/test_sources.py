@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.stream.media import SpokenWord
 from jamflow_rt.stream.score import Cell
 from jamflow_rt.stream.sources import (
     Piece,
@@ -25,7 +26,7 @@ async def run(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def compose(text: str) -> Piece:
-    return Piece([Cell(np.zeros(15, np.int32))], text=text)
+    return Piece([Cell(np.zeros(15, np.int32))], (SpokenWord(text, 0.0, 0.1),))
 
 
 def stream(source: AsyncIterator[Any], max_text: int = 1000) -> tuple[TokenSource, list[str]]:
@@ -34,7 +35,7 @@ def stream(source: AsyncIterator[Any], max_text: int = 1000) -> tuple[TokenSourc
 
 
 async def texts(source: TextSource | TokenSource) -> list[str]:
-    return [piece.text async for piece in source.pieces()]
+    return [piece.words[0].text async for piece in source.pieces()]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_ordinary_text_passes() -> None:
 
 
 def test_a_piece_has_a_cell_a_beat_and_words_in_seconds() -> None:
-    piece = text_piece(FakeFront().timeline("abc de"), "abc de", "s-1")
+    piece = text_piece(FakeFront().timeline("abc de"), "s-1", 2)
     assert len(piece.cells) == 3
     assert {cell.speech_id for cell in piece.cells} == {"s-1"}
     assert piece.cells[0].text.tolist() == [0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3]
@@ -100,7 +101,7 @@ async def test_an_error_of_the_producer_follows_what_came_before_it() -> None:
     heard = []
     with pytest.raises(ConnectionError, match="lost"):
         async for piece in source.pieces():
-            heard.append(piece.text)
+            heard.append(piece.words[0].text)
     assert heard == ["That was all."]
 
 

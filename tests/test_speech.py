@@ -23,7 +23,7 @@ def test_words_of_later_pieces_follow_the_earlier_ones(speech: Speech) -> None:
 
 
 def test_words_are_told_once_when_they_begin(speech: Speech) -> None:
-    told = [[word.text for word in speech.hear()] for _ in range(20)]
+    told = [[word.text for word in speech.hear()[0]] for _ in range(20)]
     assert told[0] == ["two"]
     assert told[5] == ["words."]
     assert told[13] == ["third"]
@@ -36,7 +36,10 @@ def test_spoken_text_holds_words_heard_to_their_end(speech: Speech) -> None:
     assert speech.position == pytest.approx(0.4)
     assert speech.spoken_text == "two"
     speech.hear()
-    assert speech.playback() == Playback("s-1", pytest.approx(0.44), "two words.")
+    assert speech.playback() == Playback(
+        "s-1", pytest.approx(0.44), "two words.", speech.words[:2], "third"
+    )
+    assert speech.playback().position_ms == 440
 
 
 def test_it_is_heard_out_only_when_it_is_complete(speech: Speech) -> None:

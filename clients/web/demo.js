@@ -82,20 +82,21 @@ function showConnection(connection) {
   showStatus();
 }
 
-/** @param {"idle" | "speaking"} state */
+/** @param {"idle" | "listening" | "thinking" | "speaking"} state */
 function showState(state) {
   page.state = state;
   showStatus();
 }
 
 function showStatus() {
-  const speaking = page.state === "speaking";
+  const busy = page.state === "speaking" || page.state === "thinking";
+  const states = { idle: "Ready", listening: "Listening", thinking: "Thinking", speaking: "Speaking" };
   const names = { connecting: "Connecting", failed: "Offline", closed: "Offline", new: "Offline" };
   const connected = page.connection === "connected";
   statusText.textContent = connected
-    ? speaking ? "Speaking" : "Ready"
+    ? states[/** @type {keyof typeof states} */ (page.state ?? "idle")]
     : names[/** @type {keyof typeof names} */ (page.connection ?? "new")];
-  stop.disabled = !connected || !speaking;
+  stop.disabled = !connected || !busy;
   send.disabled = !connected || !text.value.trim();
 }
 

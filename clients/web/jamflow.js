@@ -26,7 +26,7 @@
  * @property {string} [delta]
  * @property {number} [start_ms]
  * @property {number} [end_ms]
- * @property {"idle" | "speaking"} [state]
+ * @property {"idle" | "listening" | "thinking" | "speaking"} [state]
  * @property {"completed" | "cancelled" | "failed"} [status]
  * @property {string} [spoken_text]
  * @property {string} [code]

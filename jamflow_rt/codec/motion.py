@@ -9,6 +9,7 @@ the average face and unit steps are as likely in every direction.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -112,6 +113,16 @@ class MotionSpace:
         coefficients = np.linalg.lstsq(self._basis.T, shift.T, rcond=None)[0].T
         whitened = (pose - self.pose_mean) / self.pose_std
         return np.concatenate([coefficients, whitened], axis=1).astype(np.float32)
+
+    def encode_faces(self, faces: Sequence[FaceState]) -> NDArray[np.float32]:
+        """Latents (T, D) of faces: the nearest in this space; exact for those of `decode`."""
+        meshes = np.stack([face.landmarks for face in faces])
+        rest = self.rest[-POSE_SIZE:] * self.pose_std + self.pose_mean
+        pose = [
+            np.concatenate([face.rotation, face.translation, [np.log(face.scale)]])
+            for face in faces
+        ]
+        return self.encode(meshes, np.stack(pose) + rest)
 
     def _check(self, latents: NDArray[np.float32]) -> None:
         if latents.ndim != 2 or latents.shape[1] != self.size:

@@ -15,7 +15,8 @@ from jamflow_rt.config import SamplingConfig, WindowConfig
 from jamflow_rt.evaluate.take import Take
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.flow.window import Window, WindowResult
-from jamflow_rt.stream.performance import Performance, Shot
+from jamflow_rt.stream.job import Shot
+from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.sound import BeatCutter
 from jamflow_rt.stream.sources import text_parts, text_piece
 from jamflow_rt.stream.windows import WindowPlanner
@@ -75,11 +76,11 @@ class Synthesiser:
         watch = stopwatch or Stopwatch()
         start = perf_counter()
         front = self._bundle.front
-        parts = [(part, front.timeline(part, voice=self._voice)) for part in text_parts(text)]
+        parts = [front.timeline(part, voice=self._voice) for part in text_parts(text)]
         watch("text", start)
         config = self._bundle.windows
         if self._whole:
-            beats = sum(timeline.beats for _, timeline in parts)
+            beats = sum(timeline.beats for timeline in parts)
             config = WindowConfig(**{**config.model_dump(), "growth": (beats,)})
         performance = Performance(
             self._bundle.motion,
@@ -90,8 +91,8 @@ class Synthesiser:
         )
         # A session idles before it speaks: the first window has that as its past.
         self._window(performance, Stopwatch())
-        for part, timeline in parts:
-            performance.score.extend(text_piece(timeline, part, "take").cells)
+        for timeline in parts:
+            performance.score.extend(text_piece(timeline, "take", self._voice.number).cells)
         shots: list[Shot] = []
         edges: list[int] = []
         while not performance.idle_next:
@@ -104,7 +105,7 @@ class Synthesiser:
             text=text,
             sound=np.concatenate([shot.sound for shot in shots]),
             faces=tuple(shot.face for shot in shots),
-            phonemes=_in_a_row([timeline for _, timeline in parts]),
+            phonemes=_in_a_row(parts),
             edges=tuple(edges),
         )
 

@@ -150,7 +150,13 @@ class Conversation:
                 self._send(protocol.StateChanged(state=event.state))
             case events.SessionFailed():
                 self._failed(event.error)
-            case events.SpeechStarted() | events.Underrun():
+            case (
+                events.SpeechStarted()
+                | events.UserStarted()
+                | events.UserStopped()
+                | events.Underrun()
+                | events.Metrics()
+            ):
                 pass
 
     def _done(self, response_id: str, status: protocol.DoneStatus, spoken_text: str) -> None:

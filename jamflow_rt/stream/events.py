@@ -1,32 +1,39 @@
-"""What a session tells its listeners. Plain data: how it travels is the business of serve/."""
+"""What a session tells its listeners. Plain data: how it travels is the business of serve/.
+
+Every event has a `type`, which `Session.on` takes, and a `time` in seconds on the session's media
+clock.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from jamflow_rt.errors import JamflowError
 from jamflow_rt.stream.media import Playback
 
-State = Literal["idle", "speaking"]
+State = Literal["idle", "listening", "thinking", "speaking"]
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
     """The first frame of a speech left the session."""
 
-    speech_id: str
+    type: ClassVar[str] = "speech.started"
     time: float
-    """Seconds on the session's media clock."""
+    speech_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class WordSpoken:
-    """A word begins in the frame that just left; times in seconds from the speech's first sound."""
+    """A word begins in the frame that just left."""
 
+    type: ClassVar[str] = "speech.word"
+    time: float
     speech_id: str
     text: str
     start: float
+    """Seconds from the speech's first sound."""
     end: float
 
 
@@ -34,6 +41,8 @@ class WordSpoken:
 class SpeechFinished:
     """A speech was heard to its end."""
 
+    type: ClassVar[str] = "speech.finished"
+    time: float
     speech_id: str
     playback: Playback
 
@@ -42,6 +51,8 @@ class SpeechFinished:
 class SpeechInterrupted:
     """A speech ended before its end: interrupted, its session closed, or it failed."""
 
+    type: ClassVar[str] = "speech.interrupted"
+    time: float
     speech_id: str
     playback: Playback
     error: Exception | None = None
@@ -52,7 +63,27 @@ class SpeechInterrupted:
 class StateChanged:
     """The session went from one state to another."""
 
+    type: ClassVar[str] = "state.changed"
+    time: float
     state: State
+
+
+@dataclass(frozen=True, slots=True)
+class UserStarted:
+    """The user, whom `Session.hear` hears, began to speak."""
+
+    type: ClassVar[str] = "user.started"
+    time: float
+    interrupts: bool = False
+    """True when the avatar was speaking and stops for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserStopped:
+    """The user has been silent long enough to want an answer."""
+
+    type: ClassVar[str] = "user.stopped"
+    time: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +93,33 @@ class Underrun:
     Nothing is lost: what was to be said follows later. Sent once a gap.
     """
 
+    type: ClassVar[str] = "underrun"
     time: float
     speech_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """How the session is doing, every few seconds of its media clock."""
+
+    type: ClassVar[str] = "metrics"
+    time: float
+    ahead: float
+    """Seconds that are ready to leave."""
+    late: float
+    """Seconds by which the latest frame left after it was due."""
+    underruns: int
+    """Since the session began."""
+    first_frame: float | None
+    """Seconds from `say` to the first frame of the last speech that did not have to queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionFailed:
     """The session ended because something broke; other sessions go on."""
 
+    type: ClassVar[str] = "session.failed"
+    time: float
     error: JamflowError
 
 
@@ -79,6 +129,24 @@ Event = (
     | SpeechFinished
     | SpeechInterrupted
     | StateChanged
+    | UserStarted
+    | UserStopped
     | Underrun
+    | Metrics
     | SessionFailed
+)
+EVENT_TYPES: frozenset[str] = frozenset(
+    kind.type
+    for kind in (
+        SpeechStarted,
+        WordSpoken,
+        SpeechFinished,
+        SpeechInterrupted,
+        StateChanged,
+        UserStarted,
+        UserStopped,
+        Underrun,
+        Metrics,
+        SessionFailed,
+    )
 )

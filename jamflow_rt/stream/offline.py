@@ -6,11 +6,14 @@ import time
 from collections.abc import Iterable, Iterator
 
 from jamflow_rt.beats import BEAT_MOTION, MOTION_RATE
+from jamflow_rt.codec.arkit import ArkitMap
 from jamflow_rt.stream.engine import Engine
+from jamflow_rt.stream.job import Shot
 from jamflow_rt.stream.media import Frame
-from jamflow_rt.stream.performance import Performance, Shot
+from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.playout import Painter
 from jamflow_rt.stream.sources import Piece
+from jamflow_rt.stream.speech import Speech
 
 LEAD_BEATS, TRAIL_BEATS = 2, 4
 """Idling before (0.32 s) and after (0.64 s) the speech."""
@@ -36,9 +39,19 @@ def perform(performance: Performance, pieces: Iterable[Piece], engine: Engine) -
     yield from _idle(performance, engine, TRAIL_BEATS)
 
 
-def frames_of(shots: Iterable[Shot], painter: Painter | None) -> Iterator[Frame]:
-    """Shots as the frames a viewer gets, drawn one by one."""
+def scheduled(pieces: Iterable[Piece], speech: Speech) -> Iterator[Piece]:
+    """The pieces, told to their speech as they are taken."""
+    for piece in pieces:
+        speech.schedule(len(piece.cells), piece.words, piece.phonemes)
+        yield piece
+
+
+def frames_of(
+    shots: Iterable[Shot], speech: Speech, painter: Painter | None, arkit_map: ArkitMap
+) -> Iterator[Frame]:
+    """Shots of one speech as the frames a viewer gets, drawn one by one."""
     for index, shot in enumerate(shots):
+        words, phonemes = speech.hear() if shot.speech_id is not None else ((), ())
         yield Frame(
             time=index / MOTION_RATE,
             picture=None if painter is None else painter.paint(shot.face),
@@ -46,6 +59,9 @@ def frames_of(shots: Iterable[Shot], painter: Painter | None) -> Iterator[Frame]
             motion=shot.face,
             speech_id=shot.speech_id,
             epoch=0,
+            words=words,
+            phonemes=phonemes,
+            arkit_map=arkit_map,
         )
 
 

@@ -6,102 +6,29 @@ drive the same one: `next_job()` gives a window, an engine samples it, `accept()
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, BEAT_SAMPLES, MEL_PER_MOTION, SAMPLES_PER_MOTION
-from jamflow_rt.codec.face import FaceState
+from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, MEL_PER_MOTION
 from jamflow_rt.codec.mel import SILENCE, silence_mel
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.codec.vocoder import Vocoder, VocoderStream
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.flow.noise import window_noise
-from jamflow_rt.flow.window import Window, WindowResult
-from jamflow_rt.stream.score import Cell, Excerpt, Floats, Score
+from jamflow_rt.flow.window import Window
+from jamflow_rt.stream.job import Chunk, Job
+from jamflow_rt.stream.score import Cell, Excerpt, Floats, Primer, Score
 from jamflow_rt.stream.windows import WindowPlan, WindowPlanner
 
 S = TypeVar("S", bound=np.generic)
+_Past = tuple[NDArray[np.int32], Floats, Floats]
 
 HISTORY_BEATS = 40
 """Beats of history kept: more than is ever generated ahead, and a prefix before that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """40 ms of a performance."""
-
-    index: int
-    """Motion frame since the beginning of the performance."""
-    face: FaceState
-    sound: Floats
-    """(960,)"""
-    speech_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """The new beats of a sampled window, decoded."""
-
-    mel: Floats  # (15·new, 100)
-    motion: Floats  # (4·new, D)
-    shots: list[Shot]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A window to be sampled, and all that is needed to decode it elsewhere."""
-
-    plan: WindowPlan
-    window: Window
-    start: int
-    """Motion frame of its first new beat."""
-    cells: list[Cell]
-    """What the new beats perform; empty when idle."""
-    space: MotionSpace
-    voice: VocoderStream | None
-    """Decodes the new beats; for an idle window: what the last speech still rings with."""
-    right: int
-    """Mel frames of right context the vocoder wants."""
-    primer: Floats | None
-    """(n, 100) mel before the window, when `voice` is new and has not heard it."""
-
-    @property
-    def idle(self) -> bool:
-        """True when nothing is performed."""
-        return not self.cells
-
-    def finish(self, result: WindowResult) -> Chunk:
-        """Decode the new beats. May run in any thread, once."""
-        first, new = self.plan.prefix, self.plan.new
-        mel = result.mel[first * BEAT_MEL : (first + new) * BEAT_MEL]
-        ahead = result.mel[(first + new) * BEAT_MEL :][: self.right]
-        motion = self.space.steady(result.motion)
-        motion = motion[first * BEAT_MOTION : (first + new) * BEAT_MOTION]
-        sound = self._sound(mel, ahead).reshape(-1, SAMPLES_PER_MOTION)
-        shots = [
-            Shot(self.start + i, face, sound[i], self._speech(i // BEAT_MOTION))
-            for i, face in enumerate(self.space.decode(motion))
-        ]
-        return Chunk(mel, motion, shots)
-
-    def _speech(self, beat: int) -> str | None:
-        return self.cells[beat].speech_id if self.cells else None
-
-    def _sound(self, mel: Floats, ahead: Floats) -> Floats:
-        if self.cells and self.cells[0].given:
-            return np.concatenate([c.sound for c in self.cells if c.sound is not None])
-        if self.cells and self.voice is not None:
-            if self.primer is not None:
-                self.voice.push(self.primer, mel[: self.right])
-            return np.clip(self.voice.push(mel, ahead), -1.0, 1.0)
-        sound = np.zeros(self.plan.new * BEAT_SAMPLES, np.float32)
-        if self.voice is not None:
-            tail = self.voice.push(mel[:BEAT_MEL], ahead)[:SAMPLES_PER_MOTION]
-            sound[:SAMPLES_PER_MOTION] = tail * np.linspace(1, 0, SAMPLES_PER_MOTION)
-        return sound
 
 
 class Performance:
@@ -112,7 +39,7 @@ class Performance:
         vocoder: mel → sound.
         planner: the shape of windows.
         seed: fixes the noise of every beat.
-        voice: row of the model's table of voices.
+        voice: row of the model's table of voices for idling; cells bring their own.
     """
 
     def __init__(
@@ -126,18 +53,20 @@ class Performance:
         self.score = Score()
         self.frame = 0
         """Motion frames performed so far: the index of the next one."""
+        self.voice = voice
+        """Row of the model's table of voices while idling."""
         self.firm = 0
         """From here on the performance is idle and may be done again, as something else."""
         self._space = space
         self._vocoder = vocoder
         self._planner = planner
         self._seed = seed
-        self._voice_number = voice
         # The end of these is `frame`. They begin with a past of silence and rest.
         beats = planner.config.prefix
         self._text = np.zeros(beats * BEAT_MEL, np.int32)
         self._mel = silence_mel(beats * BEAT_MEL)
         self._motion = np.tile(space.rest.astype(np.float32), (beats * BEAT_MOTION, 1))
+        self._shown = self._motion
         # Counts generated beats, for their noise. Never goes back: what is done again is new.
         self._beat = beats
         # Windows since the last idling: they grow.
@@ -145,6 +74,10 @@ class Performance:
         self._voice: VocoderStream | None = None
         # True after an interrupt: the mouth is to close soon.
         self._hurry = False
+        # The latest cells performed, in case they are to be performed again.
+        self._performed: deque[Cell] = deque(maxlen=HISTORY_BEATS)
+        # The last reference and the speech that goes on from it.
+        self._primer: tuple[str | None, Primer] | None = None
 
     @property
     def idle_next(self) -> bool:
@@ -166,23 +99,27 @@ class Performance:
         else:
             cells = self.score.first(plan.new)
             excerpt = self.score.peek(plan.new + plan.look_ahead)
-        primer = None
-        if cells and cells[0].given:
+        primer, offset = None, self._shown[-1] - self._motion[-1]
+        reference = cells[0].primer if cells else None
+        if cells and (cells[0].given or reference is not None):
             self._voice = None
-        elif cells and self._voice is None:
+        if cells and not cells[0].given and self._voice is None:
             self._voice = self._vocoder.stream()
             past = self._mel[-plan.prefix * BEAT_MEL :]
-            # A stream begins in silence anyway.
-            primer = None if (past == SILENCE).all() else past
+            # A stream begins in silence anyway, and what a reference ends with is not to be heard.
+            primer = None if reference is not None or (past == SILENCE).all() else past
+        if reference is not None and reference.motion is not None:
+            offset = self._shown[-1] - reference.motion[-1]
         return Job(
             plan=plan,
-            window=self._window(plan, excerpt),
+            window=self._window(plan, excerpt, cells[0] if cells else None),
             start=self.frame,
             cells=cells,
             space=self._space,
             voice=self._voice,
             right=self._vocoder.right,
             primer=primer,
+            offset=offset,
         )
 
     def accept(self, job: Job, chunk: Chunk) -> None:
@@ -192,12 +129,17 @@ class Performance:
         text = np.zeros(len(chunk.mel), np.int32)
         if job.cells:
             text = np.concatenate([cell.text for cell in job.cells])
+            if job.cells[0].primer is not None:
+                self._primer = job.cells[0].speech_id, job.cells[0].primer
+                self._text, self._mel, self._motion = self._past(job.plan, job.cells[0])
         self._text = np.concatenate([self._text, text])[-HISTORY_BEATS * BEAT_MEL :]
         self._mel = np.concatenate([self._mel, chunk.mel])[-HISTORY_BEATS * BEAT_MEL :]
         self._motion = np.concatenate([self._motion, chunk.motion])[-HISTORY_BEATS * BEAT_MOTION :]
         self.frame += len(chunk.motion)
         self._hurry = False
+        self._shown = np.concatenate([self._shown, chunk.shown])[-HISTORY_BEATS * BEAT_MOTION :]
         self._beat += job.plan.new
+        self._performed.extend(job.cells)
         self.score.drop(len(job.cells))
         if job.idle:
             self._voice, self._windows = None, 0
@@ -222,15 +164,26 @@ class Performance:
     def forget(self) -> None:
         """Forget what was to be performed: idling is next, and soon."""
         self.score.clear()
+        self._performed.clear()
+        self._hurry = True
+
+    def hold_back(self, beats: int) -> None:
+        """Pause: idling is next, and soon; the last `beats` performed will be performed again."""
+        cells = [self._performed.pop() for _ in range(min(beats, len(self._performed)))][::-1]
+        if cells and cells[0].primer is None and self._primer is not None:
+            speech_id, primer = self._primer
+            if cells[0].speech_id == speech_id:
+                cells[0] = replace(cells[0], primer=primer)
+        self.score.put_back(cells)
+        self.score.paused = True
         self._hurry = True
 
     def cut(self, silent: int, resume: int) -> None:
-        """Interrupt: sound ends at frame `silent`, the motion goes on as generated to `resume`.
+        """Silence from frame `silent`; the motion goes on as generated to `resume`.
 
-        What was to be performed is forgotten. The next window starts at `resume` and sees in its
-        prefix what was really shown: silence after the cut, and the face as it moved on.
+        The next window starts at `resume` and sees in its prefix what was really shown: silence
+        after the cut, and the face as it moved on. `forget` or `hold_back` has been called.
         """
-        self.forget()
         resume = min(max(resume, silent), self.frame)
         self._truncate(resume)
         mels = min(round((resume - silent) * MEL_PER_MOTION), len(self._mel))
@@ -244,28 +197,43 @@ class Performance:
         frames = self.frame - frame
         mels = round(frames * MEL_PER_MOTION)
         self._motion = _at_least(self._motion, frames, self._planner.config.prefix * BEAT_MOTION)
+        self._shown = _at_least(self._shown, frames, self._planner.config.prefix * BEAT_MOTION)
         self._mel = _at_least(self._mel, mels, self._planner.config.prefix * BEAT_MEL)
         self._text = _at_least(self._text, mels, self._planner.config.prefix * BEAT_MEL)
         self.frame = frame
 
-    def _window(self, plan: WindowPlan, excerpt: Excerpt) -> Window:
+    def _past(self, plan: WindowPlan, first: Cell | None) -> _Past:
+        """Text, mel and motion of a window's prefix: what was performed, or a reference."""
         mels, frames = plan.prefix * BEAT_MEL, plan.prefix * BEAT_MOTION
-        fresh = (plan.beats - plan.prefix) * BEAT_MOTION
-        size, groups = self._space.size, len(self._space.groups)
+        text, mel, motion = self._text[-mels:], self._mel[-mels:], self._motion[-frames:]
+        if first is None or first.primer is None:
+            return text, mel, motion
+        primer = first.primer
+        return primer.text, primer.mel, motion if primer.motion is None else primer.motion
+
+    def _window(self, plan: WindowPlan, excerpt: Excerpt, first: Cell | None) -> Window:
+        past_text, past_mel, past_motion = self._past(plan, first)
+        fresh = plan.new + plan.look_ahead
+        motion = np.zeros((fresh * BEAT_MOTION, self._space.size), np.float32)
+        free = np.ones((fresh * BEAT_MOTION, len(self._space.groups)), np.bool_)
+        for beat, cell in enumerate(self.score.first(fresh) if first is not None else []):
+            if cell.motion is not None:
+                place = slice(beat * BEAT_MOTION, (beat + 1) * BEAT_MOTION)
+                motion[place], free[place] = cell.motion, False
         mel_noise, motion_noise = window_noise(
-            self._seed, self._beat - plan.prefix, plan.beats, size
+            self._seed, self._beat - plan.prefix, plan.beats, self._space.size
         )
         return Window(
-            text=np.concatenate([self._text[-mels:], excerpt.text]),
-            mel=np.concatenate([self._mel[-mels:], excerpt.mel]),
-            mel_masked=np.concatenate([np.zeros(mels, np.bool_), ~excerpt.known]),
-            motion=np.concatenate([self._motion[-frames:], np.zeros((fresh, size), np.float32)]),
+            text=np.concatenate([past_text, excerpt.text]),
+            mel=np.concatenate([past_mel, excerpt.mel]),
+            mel_masked=np.concatenate([np.zeros(len(past_mel), np.bool_), ~excerpt.known]),
+            motion=np.concatenate([past_motion, motion]),
             motion_masked=np.concatenate(
-                [np.zeros((frames, groups), np.bool_), np.ones((fresh, groups), np.bool_)]
+                [np.zeros((len(past_motion), free.shape[1]), np.bool_), free]
             ),
             mel_noise=mel_noise,
             motion_noise=motion_noise,
-            voice=self._voice_number,
+            voice=self.voice if first is None else first.voice,
         )
 
 

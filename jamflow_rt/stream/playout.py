@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jamflow_rt.beats import SAMPLE_RATE, SAMPLES_PER_MOTION
+from jamflow_rt.codec.arkit import ArkitMap
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.render.renderer import Renderer
 from jamflow_rt.stream.clock import MediaClock
+from jamflow_rt.stream.job import Shot
+from jamflow_rt.stream.manner import Manner
 from jamflow_rt.stream.media import Frame
-from jamflow_rt.stream.performance import Shot
 
 Picture = NDArray[np.uint8]
 
@@ -75,6 +77,8 @@ class Painter:
 @dataclass(eq=False, slots=True)
 class _Slot:
     shot: Shot
+    face: FaceState | None = None
+    """The shot's face with the session's manner, once it is next."""
     picture: asyncio.Future[Picture] | None = None
 
 
@@ -84,17 +88,19 @@ class Playout:
     Args:
         clock: says when a frame is due.
         painter: draws the pictures; without one, frames have none.
-        face: shown while there is nothing else.
+        face: the face at rest; shown while there is nothing else.
     """
 
     def __init__(self, clock: MediaClock, painter: Painter | None, face: FaceState) -> None:
         self.clock = clock
+        self.manner = Manner()
         self.epoch = 0
         """Counts interrupts."""
         self._painter = painter
         self._slots: deque[_Slot] = deque()
         # What was shown and heard last, to go on from when nothing is there.
         self._face = face
+        self._arkit_map = ArkitMap(face.landmarks)
         self._picture: Picture | None = None
         self._last_sample = 0.0
         # True while frames are held because none is ready.
@@ -102,6 +108,11 @@ class Playout:
 
     def __len__(self) -> int:
         return len(self._slots)
+
+    @property
+    def draws(self) -> bool:
+        """True when frames have pictures."""
+        return self._painter is not None
 
     @property
     def next_shot(self) -> Shot | None:
@@ -128,6 +139,12 @@ class Playout:
             sound = slot.shot.sound * _ramp(FADE_SAMPLES, False) if position == 0 else silence
             slot.shot = replace(slot.shot, sound=sound, speech_id=None)
 
+    def paint_with(self, painter: Painter) -> None:
+        """Draw all further pictures with another painter; needs one from the beginning."""
+        self._painter = painter
+        for slot in self._slots:
+            slot.picture = None
+
     def clear(self) -> None:
         """Forget everything."""
         self._slots.clear()
@@ -146,9 +163,10 @@ class Playout:
                 if self._picture is not None and self.clock.late > LATE_PICTURE:
                     return self._picture
             if slot.picture is None:
-                slot.picture = self._painter.start(slot.shot.face)
-            picture = await asyncio.shield(slot.picture)
-            if self._slots and self._slots[0] is slot:
+                slot.picture = self._painter.start(self._posed(slot))
+            drawing = slot.picture
+            picture = await asyncio.shield(drawing)
+            if self._slots and self._slots[0] is slot and slot.picture is drawing:
                 return picture
         return None
 
@@ -163,9 +181,9 @@ class Playout:
         """
         starving = False
         if self._slots:
-            shot = self._slots.popleft().shot
-            sound, speech_id = shot.sound, shot.speech_id
-            self._face, self._picture = shot.face, picture
+            slot = self._slots.popleft()
+            sound, speech_id = slot.shot.sound, slot.shot.speech_id
+            self._face, self._picture = self._posed(slot), picture
             if self._starved:
                 sound = sound * _ramp(BRIDGE_SAMPLES, True)
             self._starved = False
@@ -181,6 +199,7 @@ class Playout:
             motion=self._face,
             speech_id=speech_id,
             epoch=self.epoch,
+            arkit_map=self._arkit_map,
         )
         self._draw_ahead()
         return frame, starving
@@ -192,4 +211,10 @@ class Playout:
         if self._slots:
             slot = self._slots[0]
             if slot.picture is None:
-                slot.picture = self._painter.start(slot.shot.face)
+                slot.picture = self._painter.start(self._posed(slot))
+
+    def _posed(self, slot: _Slot) -> FaceState:
+        """The face of the next slot; the manner moves on by one frame for each."""
+        if slot.face is None:
+            slot.face = self.manner.pose(slot.shot.face)
+        return slot.face

@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
 
 from jamflow_rt.beats import BEAT_SECONDS
 from jamflow_rt.stream.events import (
@@ -26,9 +28,16 @@ from jamflow_rt.stream.supply import Supply
 
 log = logging.getLogger(__name__)
 
+Attending = Literal["idle", "listening", "thinking"]
+"""What the face does while it says nothing and has nothing to say."""
+
 
 class Programme:
     """Brings speeches into the score, one after the other, and gives each exactly one end.
+
+    It also knows the session's state: `speaking` from the first to the last frame of a speech and
+    between two that follow on each other, `thinking` while the first words of a speech are being
+    made, else what the session attends to.
 
     Belongs to the event loop it was made on.
 
@@ -37,6 +46,7 @@ class Programme:
         supply: told when there is something to generate.
         playout: looked at for what comes next.
         score_ahead: seconds of score that are written before they are generated.
+        thinking_limit: seconds after which `thinking` without a speech becomes `idle`.
         emit: takes events.
     """
 
@@ -46,9 +56,18 @@ class Programme:
         supply: Supply,
         playout: Playout,
         score_ahead: float,
+        thinking_limit: float,
         emit: Callable[[Event], None],
     ) -> None:
         self.state: State = "idle"
+        self.first_frame: float | None = None
+        """Seconds from its coming to the first frame of the last speech that did not queue."""
+        self._attending: Attending = "idle"
+        # Media time at which the face began to think of an answer.
+        self._thinking_since = 0.0
+        self._thinking_limit = thinking_limit
+        # A speech that came when nothing else was being said, and when that was.
+        self._asked: tuple[Speech, float] | None = None
         self._score = performance.score
         self._supply = supply
         self._playout = playout
@@ -70,28 +89,77 @@ class Programme:
         """The speech that is being said, or is next."""
         return self._speeches[0] if self._speeches else None
 
+    @property
+    def paused(self) -> bool:
+        """True between `pause` and `resume`."""
+        return self._score.paused
+
+    def attend(self, to: Attending) -> None:
+        """What the face does while it says nothing."""
+        self._attending = to
+        self._thinking_since = self._playout.clock.time
+        self._update_state()
+
     def add(self, speech: Speech, source: Source) -> None:
         """Say this too, after everything else."""
+        if not self._speeches:
+            self._asked = speech, self._playout.clock.now()
         self._speeches.append(speech)
         self._unread.append(speech)
         self._sources[speech.id] = source
         if self._reader is None or self._reader.done():
             self._reader = asyncio.get_running_loop().create_task(self._read_all())
+        self._update_state()
+
+    def pause(self) -> None:
+        """Hold back what is being said: it will go on from the word that was broken off."""
+        if self._score.paused:
+            return
+        beats = 0
+        if self._speeches:
+            beat = self._speeches[0].beat_to_resume()
+            scheduled = sum(speech.beats for speech in self._speeches)
+            ahead = sum(self._score.beats_of(speech.id) for speech in self._speeches)
+            beats = scheduled - ahead - beat
+            self._speeches[0].go_back(beat)
+        self._supply.cut(held_back=beats)
+        self._update_state()
+
+    def resume(self) -> None:
+        """Go on with what `pause` held back."""
+        if not self._score.paused:
+            return
+        self._score.paused = False
+        if self._score.ready:
+            self._supply.make_way()
+        self._update_state()
 
     def playback(self) -> Playback:
         """What was heard of the current speech."""
         return self._speeches[0].playback() if self._speeches else Playback(None, 0.0, "")
 
-    def hear(self, frame: Frame) -> None:
-        """A frame left the session: say what it means."""
+    def hear(self, frame: Frame) -> Frame:
+        """A frame leaves the session: say what it means. Returns it with its words."""
         if frame.speech_id is not None:
             speech = self._speeches[0]
-            if not speech.started:
-                self._set_state("speaking")
-                self._emit(SpeechStarted(speech.id, frame.time))
-            for word in speech.hear():
-                self._emit(WordSpoken(speech.id, word.text, word.start, word.end))
+            first = not speech.started
+            if first:
+                if self._asked is not None and self._asked[0] is speech:
+                    self.first_frame = self._playout.clock.now() - self._asked[1]
+                if self._attending == "thinking":
+                    self._attending = "idle"
+            words, phonemes = speech.hear()
+            self._set_state(self._state_now(), frame.time)
+            if first:
+                self._emit(SpeechStarted(frame.time, speech.id))
+            frame = replace(frame, words=words, phonemes=phonemes)
+            for word in words:
+                self._emit(WordSpoken(frame.time, speech.id, word.text, word.start, word.end))
+        elif self._attending == "thinking" and not self._speeches:
+            if frame.time - self._thinking_since > self._thinking_limit:
+                self.attend("idle")
         self._end_heard()
+        return frame
 
     def make_room(self) -> None:
         """Some of the score has been generated."""
@@ -108,7 +176,8 @@ class Programme:
             speech.error = speech.error or error
             self._end(speech, interrupted=True)
         self._supply.waiting = False
-        self._set_state("idle")
+        self._score.paused = False
+        self._set_state(self._attending)
 
     async def aclose(self) -> None:
         """Wait until everything that was cancelled has ended, for seconds at most."""
@@ -141,7 +210,7 @@ class Programme:
         idle = self._score.ready == 0
         self._score.extend(piece.cells)
         self._score.hold(piece.held, speech.id)
-        speech.schedule(len(piece.cells), piece.words)
+        speech.schedule(len(piece.cells), piece.words, piece.phonemes)
         self._supply.waiting = True
         if idle and self._score.ready:
             self._supply.make_way()
@@ -157,10 +226,7 @@ class Programme:
         while self._speeches and self._speeches[0].heard_out:
             speech = self._speeches[0]
             self._end(speech, interrupted=speech.error is not None)
-        next_shot = self._playout.next_shot
-        talking = bool(self._speeches) and self._speeches[0].started
-        if not talking and (next_shot is None or next_shot.speech_id is None):
-            self._set_state("idle")
+        self._update_state()
 
     def _end(self, speech: Speech, interrupted: bool) -> None:
         self._speeches.remove(speech)
@@ -168,16 +234,30 @@ class Programme:
         source.cancel()
         self._leave(asyncio.get_running_loop().create_task(source.aclose()))
         speech.end(interrupted)
+        time = self._playout.clock.time
         if interrupted:
-            self._emit(SpeechInterrupted(speech.id, speech.playback(), speech.error))
+            self._emit(SpeechInterrupted(time, speech.id, speech.playback(), speech.error))
         else:
-            self._emit(SpeechFinished(speech.id, speech.playback()))
+            self._emit(SpeechFinished(time, speech.id, speech.playback()))
 
     def _leave(self, task: asyncio.Task[None]) -> None:
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    def _set_state(self, state: State) -> None:
+    def _update_state(self) -> None:
+        self._set_state(self._state_now())
+
+    def _set_state(self, state: State, time: float | None = None) -> None:
         if state != self.state:
             self.state = state
-            self._emit(StateChanged(state))
+            self._emit(StateChanged(self._playout.clock.time if time is None else time, state))
+
+    def _state_now(self) -> State:
+        if self._score.paused:
+            return self._attending
+        if self._speeches and self._speeches[0].started:
+            return "speaking"
+        shot = self._playout.next_shot
+        if self.state == "speaking" and shot is not None and shot.speech_id is not None:
+            return "speaking"
+        return "thinking" if self._speeches else self._attending

@@ -12,14 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jamflow_rt.beats import BEAT_MEL, N_MELS
+from jamflow_rt.codec.face import FaceState
 from jamflow_rt.codec.mel import silence_mel
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class Primer:
+    """A past that was never performed: a speech goes on from it in its voice and manner.
+
+    As many whole beats as a window's prefix has.
+    """
+
+    text: NDArray[np.int32]
+    """(15·n,) one phoneme id a mel frame."""
+    mel: Floats
+    """(15·n, 100) whitened mel."""
+    motion: Floats | None = None
+    """(4·n, D) motion latents; None goes on from what the face really did."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Cell:
-    """One beat to perform: text to be spoken, or sound that is given."""
+    """One beat to perform. Sound and motion are each given or to be generated."""
 
     text: NDArray[np.int32]
     """(15,) one phoneme id a mel frame, 0 is silence."""
@@ -28,11 +44,25 @@ class Cell:
     sound: Floats | None = None
     """(3840,) the given sound."""
     speech_id: str | None = None
+    voice: int = 0
+    """Row of the model's table of voices; 0 goes on as the past sounds."""
+    motion: Floats | None = None
+    """(4, D) motion latents when the motion is given; None when it is to be generated."""
+    faces: tuple[FaceState, ...] | None = None
+    """The 4 given faces, played as they are; with `motion`."""
+    primer: Primer | None = None
+    """In the first cell of a speech that goes on from a reference."""
 
     @property
     def given(self) -> bool:
         """True when the sound came from outside."""
         return self.mel is not None
+
+    def goes_with(self, first: Cell) -> bool:
+        """True when one window can begin with `first` and go on to this one."""
+        return self is first or (
+            self.given == first.given and self.voice == first.voice and self.primer is None
+        )
 
 
 class Excerpt(NamedTuple):
@@ -50,6 +80,8 @@ class Score:
         self._cells: deque[Cell] = deque()
         # Cells at the end that may be looked at but not yet performed.
         self._held = 0
+        self.paused = False
+        """True while nothing is to be performed, whatever is there."""
 
     def __len__(self) -> int:
         return len(self._cells)
@@ -76,10 +108,10 @@ class Score:
 
     @property
     def ready(self) -> int:
-        """Cells that can be performed now and are of the first one's kind."""
-        count, limit = 0, len(self._cells) - self._held
+        """Cells that can be performed now, in one window if it is long enough."""
+        count, limit = 0, 0 if self.paused else len(self._cells) - self._held
         for cell in islice(self._cells, max(0, limit)):
-            if cell.given != self._cells[0].given:
+            if not cell.goes_with(self._cells[0]):
                 break
             count += 1
         return count
@@ -106,6 +138,14 @@ class Score:
             end = len(cells) * BEAT_MEL
             mel[end:], known[end:] = silence_mel(beats * BEAT_MEL - end), True
         return Excerpt(text, mel, known)
+
+    def beats_of(self, speech_id: str) -> int:
+        """Cells of a speech that are still to be performed."""
+        return sum(cell.speech_id == speech_id for cell in self._cells)
+
+    def put_back(self, cells: Iterable[Cell]) -> None:
+        """Perform these again, before everything else."""
+        self._cells.extendleft(reversed(list(cells)))
 
     def drop(self, count: int) -> None:
         """Take the first `count` cells away: they have been performed."""

@@ -5,31 +5,51 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterable, Callable
-from concurrent.futures import Executor
 from functools import partial
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jamflow_rt.codec.pcm import check_pcm
 from jamflow_rt.config import Voice
 from jamflow_rt.errors import Failed, InvalidInput, JamflowError
-from jamflow_rt.stream.engine import Engine
-from jamflow_rt.stream.events import Event, SessionFailed, State, Underrun
+from jamflow_rt.stream.attention import Attention
+from jamflow_rt.stream.clock import FRAME_SECONDS
+from jamflow_rt.stream.dub import DubSource
+from jamflow_rt.stream.events import (
+    EVENT_TYPES,
+    Event,
+    Metrics,
+    SessionFailed,
+    State,
+    Underrun,
+)
+from jamflow_rt.stream.given_motion import MotionLike, MotionSource, check_motion
 from jamflow_rt.stream.media import Frame, Playback
 from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.playout import Playout
 from jamflow_rt.stream.programme import Programme
+from jamflow_rt.stream.reference import ReferenceLike, check_reference
 from jamflow_rt.stream.settings import SessionSettings
-from jamflow_rt.stream.sound import SoundSource, check_pcm
-from jamflow_rt.stream.sources import Piece, Source, TextSource, TokenSource, check_text, text_piece
+from jamflow_rt.stream.sound import SoundSource
+from jamflow_rt.stream.sources import (
+    Piece,
+    PrimedSource,
+    Source,
+    TextSource,
+    TokenSource,
+    check_text,
+    text_piece,
+)
 from jamflow_rt.stream.speech import Speech
+from jamflow_rt.stream.studio import PortraitLike, Studio
 from jamflow_rt.stream.supply import Supply
-from jamflow_rt.text.front import TextFront
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Mode = Literal["queue", "interrupt"]
 
 
 class Session:
@@ -45,37 +65,48 @@ class Session:
     def __init__(
         self,
         session_id: str,
-        engine: Engine,
+        studio: Studio,
         performance: Performance,
         playout: Playout,
-        front: TextFront,
         voice: Voice,
-        executor: Executor,
         settings: SessionSettings,
-        look_ahead: int,
+        size: int,
         on_close: Callable[[Session], None],
     ) -> None:
         self.id = session_id
+        self._studio = studio
+        self._performance = performance
         self._playout = playout
-        self._front = front
         self._voice = voice
-        self._executor = executor
         self._settings = settings
-        self._look_ahead = look_ahead
+        self._size = size
         self._on_close = on_close
         self._loop = asyncio.get_running_loop()
         self._listeners: list[Callable[[Event], None]] = []
         self._speech_count = 0
-        # The sound that is being pushed in, until `flush`.
-        self._pushed: tuple[Speech, SoundSource] | None = None
-        self._supply = Supply(engine, performance, playout, settings, self._progress, self._fail)
+        # The sound or motion that is being pushed in, until `flush`.
+        self._pushed: tuple[Speech, SoundSource | MotionSource] | None = None
+        self._supply = Supply(
+            studio.engine, performance, playout, settings, self._progress, self._fail
+        )
         self._programme = Programme(
-            performance, self._supply, playout, settings.score_ahead, self._emit
+            performance,
+            self._supply,
+            playout,
+            settings.score_ahead,
+            settings.thinking_limit,
+            self._emit,
+        )
+        self._attention = Attention(
+            settings.hearing, self._programme, playout, self._stop, self._emit
         )
         self._pulling = False
         self._closed = False
         self._error: JamflowError | None = None
         self._ready = asyncio.Event()
+        self._underruns = 0
+        # Media time of the next `Metrics`.
+        self._metrics_due = settings.metrics_every
 
     def __repr__(self) -> str:
         return f"<Session {self.id} {'closed' if self._closed else self.state}>"
@@ -116,31 +147,65 @@ class Session:
 
         return remove
 
+    def on(self, kind: str, callback: Callable[[Any], None]) -> Callable[[], None]:
+        """Call `callback` with every event of one type, such as `speech.word`.
+
+        Returns:
+            A function that ends this.
+
+        Raises:
+            InvalidInput: there are no events of this type.
+        """
+        if kind not in EVENT_TYPES:
+            known = ", ".join(sorted(EVENT_TYPES))
+            raise InvalidInput(f"There is no event type {kind!r}; there are {known}.")
+        return self.on_event(lambda event: callback(event) if event.type == kind else None)
+
     # What drives it
 
-    def say(self, text: str | AsyncIterable[str]) -> Speech:
-        """Say something, after what is being said already. Returns at once.
+    def say(
+        self,
+        text: str | AsyncIterable[str],
+        *,
+        mode: Mode = "queue",
+        reference: ReferenceLike | None = None,
+    ) -> Speech:
+        """Say something. Returns at once.
 
         Args:
             text: a text, or the tokens of one that is still being written.
+            mode: `queue` says it after what is being said already, `interrupt` instead of it.
+            reference: sound, text and motion whose voice and manner are taken over; without it
+                the session's voice speaks.
 
         Returns:
             The speech; `await` it to wait until it has been heard.
 
         Raises:
-            InvalidInput: the text is empty, too long, or in a script that cannot be read. What is
-                wrong with a token stream is raised by the speech when it ends.
+            InvalidInput: the text is empty, too long, or in a script that cannot be read; the
+                reference cannot be used. What is wrong with a token stream is raised by the
+                speech when it ends.
             Failed: the session is closed or has failed.
         """
         self._check_open()
+        if mode not in ("queue", "interrupt"):
+            raise InvalidInput(f"mode is 'queue' or 'interrupt', not {mode!r}.")
         if isinstance(text, str):
             check_text(text, self._settings.max_text)
         elif not isinstance(text, AsyncIterable):
             raise InvalidInput(
                 f"say() takes a str or an async iterable of str, not {type(text).__name__}."
             )
+        primer = None
+        if reference is not None:
+            checked = check_reference(reference, self._studio)
+            primer = partial(checked.primer, self._studio, self._voice)
+        if mode == "interrupt":
+            self._stop()
         speech = self._new_speech(text if isinstance(text, str) else "")
-        compose = partial(_compose, self._front, self._settings.speed, self._voice, speech.id)
+        compose = partial(
+            _compose, self._studio, self._settings.speed, self._voice, speech.id, primer is not None
+        )
         source: Source
         if isinstance(text, str):
             source = TextSource(text, compose, self._run)
@@ -148,11 +213,15 @@ class Session:
             source = TokenSource(
                 text, compose, self._run, partial(_grow, speech), self._settings.max_text
             )
+        if primer is not None:
+            source = PrimedSource(source, primer, self._run_apart)
         self._programme.add(speech, source)
         return speech
 
     def push_audio(self, pcm: NDArray[np.float32] | NDArray[np.int16], sample_rate: int) -> Speech:
         """Let the face speak with a sound from outside; call it as the sound comes in.
+
+        The sound goes out as it came in, later by what the model must hear in advance.
 
         Args:
             pcm: (N,) the next samples, one channel, int16 or float32 −1…1; any N.
@@ -169,25 +238,82 @@ class Session:
         sound = check_pcm(pcm, sample_rate)
         if self._pushed is None:
             speech = self._new_speech("")
-            source = SoundSource(int(sample_rate), speech.id, self._look_ahead, self._run)
+            source = SoundSource(int(sample_rate), speech.id, self._studio.look_ahead, self._run)
             self._pushed = speech, source
             self._programme.add(speech, source)
-        speech, source = self._pushed
-        if source.sample_rate != sample_rate:
+        speech, pushed = self._pushed
+        if not isinstance(pushed, SoundSource):
+            raise InvalidInput("Motion is being pushed in: flush() before sound.")
+        if pushed.sample_rate != sample_rate:
             raise InvalidInput(
-                f"The sample rate changed from {source.sample_rate} to {sample_rate}: "
+                f"The sample rate changed from {pushed.sample_rate} to {sample_rate}: "
                 "flush() before sound of another rate."
             )
-        source.push(sound)
+        pushed.push(sound)
+        return speech
+
+    def push_motion(self, motion: MotionLike) -> Speech:
+        """Let the face move as given, in silence; call it as the motion comes in.
+
+        Args:
+            motion: the next faces, or latents (N, D) of the model's motion space, 25 a second.
+
+        Returns:
+            The speech that the motion belongs to; it ends with `flush`.
+
+        Raises:
+            InvalidInput: the motion cannot be used; nothing of it was taken.
+            Failed: the session is closed or has failed.
+        """
+        self._check_open()
+        given = check_motion(motion, self._studio.space)
+        if self._pushed is None:
+            speech = self._new_speech("")
+            source = MotionSource(speech.id)
+            self._pushed = speech, source
+            self._programme.add(speech, source)
+        speech, pushed = self._pushed
+        if not isinstance(pushed, MotionSource):
+            raise InvalidInput("Sound is being pushed in: flush() before motion.")
+        pushed.push(given)
         return speech
 
     def flush(self) -> Speech | None:
-        """What `push_audio` gave is complete. Returns its speech; None when there was none."""
+        """What `push_audio` or `push_motion` gave is complete.
+
+        Returns:
+            Its speech; None when there was none.
+        """
         self._check_open()
         if self._pushed is None:
             return None
         (speech, source), self._pushed = self._pushed, None
         source.finish()
+        return speech
+
+    def dub(self, text: str, motion: MotionLike) -> Speech:
+        """Speak a text to given motion: the speech fits the lips and their timing.
+
+        The paper's dubbing: motion and text are known, the sound is generated.
+
+        Args:
+            text: what the lips say, or another text of about that length.
+            motion: all of it: faces, or latents (N, D) of the model's motion space, 25 a second.
+
+        Returns:
+            The speech.
+
+        Raises:
+            InvalidInput: the text or the motion cannot be used. That the text is far too long or
+                short for the motion is raised by the speech.
+            Failed: the session is closed or has failed.
+        """
+        self._check_open()
+        check_text(text, self._settings.max_text)
+        given = check_motion(motion, self._studio.space)
+        speech = self._new_speech(text)
+        source = DubSource(text, given, speech.id, self._voice, self._studio, self._run_apart)
+        self._programme.add(speech, source)
         return speech
 
     async def interrupt(self) -> Playback:
@@ -199,15 +325,103 @@ class Session:
             What was heard of the speech that was being said, or was next.
         """
         self._check_open()
-        playback = self._programme.playback()
-        self._playout.hush()
-        if self._programme.current is not None:
-            self._supply.cut()
-            self._pushed = None
-            self._programme.drop()
-        self._supply.pump()
+        playback = self._stop()
         await asyncio.sleep(0)  # cancelled producers take notice before we return
         return playback
+
+    def pause(self) -> None:
+        """Stop as `interrupt` does, and keep everything: `resume` goes on.
+
+        What comes in meanwhile waits. An interruption ends the pause.
+
+        Raises:
+            Failed: the session is closed or has failed.
+        """
+        self._check_open()
+        if not self._programme.paused:
+            self._playout.hush()
+            self._programme.pause()
+            self._supply.pump()
+
+    def resume(self) -> None:
+        """Go on after `pause`, from the word that was broken off, or the sound's last 160 ms.
+
+        Raises:
+            Failed: the session is closed or has failed.
+        """
+        self._check_open()
+        self._programme.resume()
+        self._supply.pump()
+
+    def listen(self) -> None:
+        """Look attentive while nothing is being said, until `idle()`. `hear` does it by itself.
+
+        Raises:
+            Failed: the session is closed or has failed.
+        """
+        self._check_open()
+        self._attention.attend("listening")
+
+    def idle(self) -> None:
+        """Listen and think no longer. What is being said goes on; `interrupt` ends that.
+
+        Raises:
+            Failed: the session is closed or has failed.
+        """
+        self._check_open()
+        self._attention.reset()
+        self._attention.attend("idle")
+
+    def hear(self, pcm: NDArray[np.float32] | NDArray[np.int16], sample_rate: int) -> None:
+        """Hear the user; call it as the microphone's sound comes in.
+
+        While the user speaks the face listens, and nods when he pauses; when he has finished it
+        thinks, until something is said. If he speaks while the avatar does, the avatar stops after
+        `settings.hearing.barge_in` seconds. Its own sound, coming back from loudspeakers, does not
+        count.
+
+        Args:
+            pcm: (N,) the next samples, one channel, int16 or float32 −1…1; any N.
+            sample_rate: samples a second, 8000…48000.
+
+        Raises:
+            InvalidInput: the sound cannot be used.
+            Failed: the session is closed or has failed.
+        """
+        self._check_open()
+        self._attention.hear(pcm, sample_rate)
+
+    async def update(
+        self,
+        *,
+        voice: str | None = None,
+        portrait: PortraitLike | None = None,
+        speed: float | None = None,
+    ) -> None:
+        """Change voice, portrait or speed while running.
+
+        A voice and a speed hold for what is said from now on; a portrait at once.
+
+        Args:
+            voice: one of the avatar's voices.
+            portrait: as for `avatar.session`.
+            speed: rate of speech, 0.25…4.
+
+        Raises:
+            InvalidInput: one of them cannot be used; then nothing changes.
+            Failed: the session is closed or has failed.
+        """
+        self._check_open()
+        settings = self._settings if speed is None else self._settings.at_speed(speed)
+        speaker = self._voice if voice is None else self._studio.find_voice(voice)
+        if portrait is not None:
+            if not self._playout.draws:
+                raise InvalidInput("The session has no pictures: open one with pictures=True.")
+            painter = await asyncio.to_thread(self._studio.open_painter, portrait, self._size)
+            self._check_open()
+            self._playout.paint_with(painter)
+        self._settings, self._voice = settings, speaker
+        self._performance.voice = speaker.number
 
     # What comes out
 
@@ -238,10 +452,13 @@ class Session:
         finally:
             self._pulling = False
         if starved:
+            self._underruns += 1
             current = self._programme.current
             self._emit(Underrun(frame.time, current.id if current else None))
-        self._programme.hear(frame)
+        self._attention.played(frame.sound)
+        frame = self._programme.hear(frame)
         self._supply.pump()
+        self._measure(frame)
         return frame
 
     async def aclose(self) -> None:
@@ -269,6 +486,26 @@ class Session:
 
     # Within
 
+    def _stop(self) -> Playback:
+        """Interrupt: all that happens at once."""
+        playback = self._programme.playback()
+        self._playout.hush()
+        self._pushed = None
+        if self._programme.current is not None:
+            self._supply.cut()
+        self._programme.drop()
+        self._supply.pump()
+        return playback
+
+    def _measure(self, frame: Frame) -> None:
+        if frame.time < self._metrics_due:
+            return
+        self._metrics_due += self._settings.metrics_every
+        clock = self._playout.clock
+        ahead = len(self._playout) * FRAME_SECONDS
+        first_frame = self._programme.first_frame
+        self._emit(Metrics(self.time, ahead, clock.late, self._underruns, first_frame))
+
     def _new_speech(self, text: str) -> Speech:
         self._speech_count += 1
         return Speech(f"{self.id}-{self._speech_count}", text)
@@ -282,7 +519,7 @@ class Session:
             return
         log.error("Session %s failed: %s", self.id, error)
         self._error = error
-        self._end(SessionFailed(error))
+        self._end(SessionFailed(self.time, error))
 
     def _end(self, last_event: Event | None = None) -> None:
         if self._closed:
@@ -316,11 +553,19 @@ class Session:
                 log.exception("A listener of session %s failed.", self.id)
 
     async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await self._loop.run_in_executor(self._executor, function, *arguments)
+        return await self._loop.run_in_executor(self._studio.executor, function, *arguments)
+
+    async def _run_apart(self, function: Callable[..., T], *arguments: Any) -> T:
+        # What waits for the engine must not keep other sessions' texts waiting.
+        return await asyncio.to_thread(function, *arguments)
 
 
-def _compose(front: TextFront, speed: float, voice: Voice, speech_id: str, text: str) -> Piece:
-    return text_piece(front.timeline(text, speed, voice), text, speech_id)
+def _compose(
+    studio: Studio, speed: float, voice: Voice, speech_id: str, primed: bool, text: str
+) -> Piece:
+    """Cells of a text; after a reference in its voice, else in the session's."""
+    timeline = studio.front.timeline(text, speed, voice)
+    return text_piece(timeline, speech_id, 0 if primed else voice.number)
 
 
 def _grow(speech: Speech, token: str) -> None:

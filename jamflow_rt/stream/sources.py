@@ -11,15 +11,16 @@ from collections.abc import (
     Callable,
     Iterator,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from jamflow_rt.beats import BEAT_MEL, MEL_RATE
 from jamflow_rt.errors import InvalidInput
-from jamflow_rt.stream.media import SpokenWord
-from jamflow_rt.stream.score import Cell
+from jamflow_rt.stream.media import SpokenPhoneme, SpokenWord
+from jamflow_rt.stream.score import Cell, Primer
 from jamflow_rt.text.characters import speakable, written_words
 from jamflow_rt.text.pauses import split_pauses, without_pauses
+from jamflow_rt.text.phonemes import SILENCE
 from jamflow_rt.text.splitter import ClauseSplitter
 from jamflow_rt.text.timeline import Timeline
 
@@ -34,7 +35,8 @@ class Piece:
     cells: list[Cell]
     words: tuple[SpokenWord, ...] = ()
     """Times from the piece's first cell."""
-    text: str = ""
+    phonemes: tuple[SpokenPhoneme, ...] = ()
+    """Times from the piece's first cell."""
     held: int = 0
     """Cells at the end that may only be looked at until the next piece comes."""
 
@@ -78,14 +80,20 @@ def check_text(text: str, max_text: int) -> None:
     written_words(text)
 
 
-def text_piece(timeline: Timeline, text: str, speech_id: str) -> Piece:
-    """The cells of a timeline."""
+def text_piece(timeline: Timeline, speech_id: str, voice: int) -> Piece:
+    """The cells of a timeline, in the voice of that row of the model's table."""
     timeline = timeline.padded()
     ids = timeline.ids().reshape(-1, BEAT_MEL)
     words = tuple(
         SpokenWord(word.text, word.start / MEL_RATE, word.end / MEL_RATE) for word in timeline.words
     )
-    return Piece([Cell(row, speech_id=speech_id) for row in ids], words, text)
+    phonemes = tuple(
+        SpokenPhoneme(span.symbol, span.start / MEL_RATE, span.end / MEL_RATE)
+        for span in timeline.phonemes
+        if span.symbol != SILENCE
+    )
+    cells = [Cell(row, speech_id=speech_id, voice=voice) for row in ids]
+    return Piece(cells, words, phonemes)
 
 
 def text_parts(text: str) -> Iterator[str]:
@@ -124,6 +132,39 @@ class TextSource:
 
     async def aclose(self) -> None:
         """See `Source`."""
+
+
+class PrimedSource:
+    """A source whose speech goes on from a reference.
+
+    Args:
+        source: what is said.
+        primer: finds the reference's past; takes seconds.
+        run: runs a blocking function elsewhere.
+    """
+
+    def __init__(self, source: Source, primer: Callable[[], Primer], run: Run) -> None:
+        self._source = source
+        self._primer = primer
+        self._run = run
+
+    async def pieces(self) -> AsyncIterator[Piece]:
+        """See `Source`."""
+        primer: Primer | None = await self._run(self._primer)
+        async for piece in self._source.pieces():
+            if primer is not None and piece.cells:
+                first = replace(piece.cells[0], primer=primer)
+                piece = replace(piece, cells=[first, *piece.cells[1:]])
+                primer = None
+            yield piece
+
+    def cancel(self) -> None:
+        """See `Source`."""
+        self._source.cancel()
+
+    async def aclose(self) -> None:
+        """See `Source`."""
+        await self._source.aclose()
 
 
 class TokenSource:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
+from typing import TypeVar
 
 from jamflow_rt.beats import BEAT_MOTION, BEAT_SECONDS, MOTION_RATE
-from jamflow_rt.stream.media import Playback, SpokenWord
+from jamflow_rt.stream.media import Playback, SpokenPhoneme, SpokenWord
+
+_ROUNDING = 1e-6
+_AFTER_WORDS = " \n\t,.;:!?…"
+"""What may stand between a word and the next; it was said with the word before it."""
+_T = TypeVar("_T", SpokenWord, SpokenPhoneme)
 
 
 class Speech:
-    """Something a session says. Made by `session.say()` and `session.push_audio()`.
+    """Something a session says. Made by `say`, `push_audio`, `push_motion` and `dub`.
 
     Its times are seconds of its own sound: a wait for text or sound that comes late is not counted.
     """
@@ -24,11 +30,14 @@ class Speech:
         self.error: Exception | None = None
         """What went wrong, if anything did."""
         self._words: list[SpokenWord] = []
-        # Words that began to sound; they are told in order.
-        self._told = 0
+        self._phonemes: list[SpokenPhoneme] = []
+        # Those of them that began to sound; they are told in order, and once.
+        self._told_words = 0
+        self._told_phonemes = 0
         # Beats scheduled and motion frames heard so far.
         self._beats = 0
         self._heard = 0
+        self._started = False
         # True when nothing more will be scheduled.
         self._complete = False
         self._ended = asyncio.Event()
@@ -48,15 +57,35 @@ class Speech:
         return self._heard / MOTION_RATE
 
     @property
+    def phonemes(self) -> tuple[SpokenPhoneme, ...]:
+        """Every phoneme whose time is known, heard or not, from the speech's first sound."""
+        return tuple(self._phonemes)
+
+    @property
+    def spoken_words(self) -> tuple[SpokenWord, ...]:
+        """The words that were heard to their end."""
+        position = self.position + _ROUNDING
+        return tuple(word for word in self._words if word.end <= position)
+
+    @property
     def spoken_text(self) -> str:
         """The words that were heard to their end."""
-        position = self.position + 1e-6
-        return " ".join(word.text for word in self._words if word.end <= position)
+        return " ".join(word.text for word in self.spoken_words)
+
+    @property
+    def unspoken_text(self) -> str:
+        """The rest of `text`: from the first word on that was not heard to its end."""
+        place = 0
+        for word in self.spoken_words:
+            found = self.text.find(word.text, place)
+            if found >= 0:
+                place = found + len(word.text)
+        return self.text[place:].lstrip(_AFTER_WORDS)
 
     @property
     def started(self) -> bool:
         """True when its first frame has left the session."""
-        return self._heard > 0
+        return self._started
 
     @property
     def done(self) -> bool:
@@ -65,7 +94,9 @@ class Speech:
 
     def playback(self) -> Playback:
         """What was heard until now."""
-        return Playback(self.id, self.position, self.spoken_text)
+        return Playback(
+            self.id, self.position, self.spoken_text, self.spoken_words, self.unspoken_text
+        )
 
     def __await__(self) -> Generator[object, None, Playback]:
         """Wait for the end; an interruption is an end too. Raises `error` when there was one."""
@@ -86,26 +117,56 @@ class Speech:
         """True when nothing is left to be heard and nothing more will come."""
         return self._complete and self._heard >= self._beats * BEAT_MOTION
 
-    def schedule(self, beats: int, words: Iterable[SpokenWord] = ()) -> None:
-        """`beats` more will sound, with `words` at their times in them."""
-        offset = self.scheduled
-        self._words += [SpokenWord(w.text, offset + w.start, offset + w.end) for w in words]
+    @property
+    def beats(self) -> int:
+        """Beats known so far."""
+        return self._beats
+
+    def schedule(
+        self,
+        beats: int,
+        words: Iterable[SpokenWord] = (),
+        phonemes: Iterable[SpokenPhoneme] = (),
+    ) -> None:
+        """`beats` more will sound, with `words` and `phonemes` at their times in them."""
+        at = self.scheduled
+        self._words += [SpokenWord(w.text, at + w.start, at + w.end) for w in words]
+        self._phonemes += [SpokenPhoneme(p.symbol, at + p.start, at + p.end) for p in phonemes]
         self._beats += beats
 
     def complete(self) -> None:
         """Nothing more will be scheduled."""
         self._complete = True
 
-    def hear(self) -> list[SpokenWord]:
-        """One frame of it left the session. Returns the words that begin in it."""
+    def hear(self) -> tuple[tuple[SpokenWord, ...], tuple[SpokenPhoneme, ...]]:
+        """One frame of it left the session. Returns the words and phonemes that begin in it."""
         self._heard += 1
-        begun = []
-        while self._told < len(self._words) and self._words[self._told].start < self.position:
-            begun.append(self._words[self._told])
-            self._told += 1
-        return begun
+        self._started = True
+        words = _begun(self._words, self._told_words, self.position)
+        phonemes = _begun(self._phonemes, self._told_phonemes, self.position)
+        self._told_words += len(words)
+        self._told_phonemes += len(phonemes)
+        return words, phonemes
+
+    def beat_to_resume(self) -> int:
+        """The beat from which to say it again after a pause: that of the word being said."""
+        begun = [word.start for word in self._words if word.start < self.position]
+        start = begun[-1] if len(begun) > len(self.spoken_words) else self.position
+        return int((start + _ROUNDING) / BEAT_SECONDS)
+
+    def go_back(self, beat: int) -> None:
+        """What was heard from this beat on will be heard again."""
+        self._heard = min(self._heard, beat * BEAT_MOTION)
 
     def end(self, interrupted: bool) -> None:
         """It is over."""
         self.interrupted = interrupted
         self._ended.set()
+
+
+def _begun(spans: Sequence[_T], told: int, position: float) -> tuple[_T, ...]:
+    """Those after the first `told` that begin before `position`."""
+    end = told
+    while end < len(spans) and spans[end].start < position:
+        end += 1
+    return tuple(spans[told:end])

@@ -11,7 +11,8 @@ from functools import partial
 from jamflow_rt.errors import Failed, JamflowError
 from jamflow_rt.stream.clock import FRAME_SECONDS
 from jamflow_rt.stream.engine import Engine
-from jamflow_rt.stream.performance import Chunk, Job, Performance
+from jamflow_rt.stream.job import Chunk, Job
+from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.playout import Playout
 from jamflow_rt.stream.settings import SessionSettings
 
@@ -77,12 +78,20 @@ class Supply:
         self._performance.rewind(frame)
         self._playout.drop_from(frame)
 
-    def cut(self) -> None:
-        """Silence from the next frame on; the face idles as soon as that is generated."""
+    def cut(self, held_back: int | None = None) -> None:
+        """Silence from the next frame on; the face idles as soon as that is generated.
+
+        Args:
+            held_back: beats that will be performed again, with all that follows them; None
+                forgets everything.
+        """
         self._take_back()
         shot = self._playout.next_shot
         silent = self._performance.frame if shot is None else shot.index
-        self._performance.forget()
+        if held_back is None:
+            self._performance.forget()
+        else:
+            self._performance.hold_back(held_back)
         self._performance.cut(silent, self._reach())
         self._playout.drop_from(self._performance.frame)
 

@@ -1,0 +1,1 @@
+"""Hearing the user: voice activity, the echo gate, and the events made of both."""
