@@ -93,18 +93,25 @@ class Avatar:
         )
 
     @classmethod
-    def load(cls, path: str | Path | None = None, *, max_sessions: int | None = None) -> Avatar:
+    def load(
+        cls,
+        path: str | Path | None = None,
+        *,
+        max_sessions: int | None = None,
+        by_capacity: bool = True,
+    ) -> Avatar:
         """Load a model and make it ready to answer quickly; takes seconds.
 
         Args:
             path: a folder with a bundle; without one, the model that comes with the package.
             max_sessions: sessions at the same time; None leaves it to what the machine can serve.
+            by_capacity: as for the class.
 
         Raises:
             InvalidInput: there is no bundle at `path`.
         """
         bundle = apart(lambda: Bundle.load(path))
-        avatar = cls(bundle, max_sessions=max_sessions)
+        avatar = cls(bundle, max_sessions=max_sessions, by_capacity=by_capacity)
         try:
             avatar.warm_up()
         except BaseException:

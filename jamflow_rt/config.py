@@ -170,5 +170,7 @@ class ServerConfig(StrictModel):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     max_sessions: int = Field(default=4, ge=1)
+    overcommit: bool = False
+    """Admit so many even where the machine could not serve them when all speak at once."""
     max_text: int = 5000
     """Longest text of one `say`, in characters."""

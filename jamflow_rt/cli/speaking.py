@@ -91,7 +91,12 @@ def portrait(
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
-    max_sessions: Annotated[int, typer.Option(help="Viewers at the same time.")] = 4,
+    max_sessions: Annotated[
+        int, typer.Option(help="Viewers at the same time, if the machine can serve so many.")
+    ] = 4,
+    overcommit: Annotated[
+        bool, typer.Option("--overcommit", help="Admit so many whether or not it can.")
+    ] = False,
     model: Model = None,
 ) -> None:
     """Serve the web page and WebRTC (WHEP)."""
@@ -100,7 +105,9 @@ def serve(
     from jamflow_rt.serve.run import serve as run
 
     try:
-        config = ServerConfig(host=host, port=port, max_sessions=max_sessions)
+        config = ServerConfig(
+            host=host, port=port, max_sessions=max_sessions, overcommit=overcommit
+        )
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidInput(

@@ -34,7 +34,9 @@ def serve(
     """
     # First the port: to learn after half a minute of loading that it is taken is annoying.
     with _listen(config) as listener:
-        avatar = Avatar.load(bundle_path, max_sessions=config.max_sessions)
+        avatar = Avatar.load(
+            bundle_path, max_sessions=config.max_sessions, by_capacity=not config.overcommit
+        )
         try:
             # The first picture compiles the renderer, the first window builds the kernels.
             next(iter(avatar.render_speech(WARM_UP)))

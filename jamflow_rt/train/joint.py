@@ -25,7 +25,7 @@ from jamflow_rt.train.sound_data import corpus_voices
 class JointRecipe:
     """The numbers of this stage."""
 
-    steps: int = 6300
+    steps: int = 8400
     tokens: int = 2048
     """Mel frames a step."""
     learning_rate: float = 1e-3

@@ -50,7 +50,8 @@ def serving(max_sessions: int) -> Iterator[Server]:
     """
     command = [sys.executable, "-c", "from jamflow_rt.cli import main; main()"]
     command += ["serve", "--port", "0"]
-    command += ["--max-sessions", str(max_sessions)]
+    # How many this machine can serve is not what these tests are about.
+    command += ["--max-sessions", str(max_sessions), "--overcommit"]
     if model := os.environ.get("JAMFLOW_E2E_MODEL"):
         command += ["--model", model]
     with subprocess.Popen(
