@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
@@ -21,6 +22,8 @@ from jamflow_rt.errors import Failed, InvalidInput, JamflowError
 from jamflow_rt.stream.media import Frame
 
 Kind = Literal["mp4", "wav"]
+FAST_START = {"movflags": "+faststart"}
+"""Options of an MP4 that can be played before it is there whole."""
 
 _WRONG_PLACE = {
     errno.EACCES,
@@ -69,7 +72,7 @@ def record(frames: Iterable[Frame], path: Path) -> float:
     """
     kind = file_kind(path)
     count = 0
-    with _complete_or_nothing(path) as partial:
+    with complete_or_nothing(path) as partial:
         writer: _Writer = _Mp4(partial) if kind == "mp4" else _Wav(partial)
         with writer:
             for frame in frames:
@@ -82,12 +85,12 @@ def record(frames: Iterable[Frame], path: Path) -> float:
 
 def write_wav(sound: NDArray[np.float32], path: Path) -> None:
     """Write mono sound (N,) at 24 kHz as 16-bit WAV. Raises as `record` does."""
-    with _complete_or_nothing(path) as partial, _Wav(partial) as file:
+    with complete_or_nothing(path) as partial, _Wav(partial) as file:
         file.append(sound)
 
 
 @contextmanager
-def _complete_or_nothing(path: Path) -> Iterator[Path]:
+def complete_or_nothing(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` that takes its place on success and vanishes on failure."""
     if path.is_dir():
         raise InvalidInput(f"Cannot write {path}: it is a directory.")
@@ -108,6 +111,21 @@ def _complete_or_nothing(path: Path) -> Iterator[Path]:
         raise Failed(f"Writing {path} failed: {reason}.") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def add_sound(container: OutputContainer) -> av.AudioStream:
+    """A stream for mono sound at 24 kHz: AAC."""
+    stream = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+    stream.bit_rate = 96_000
+    return stream
+
+
+def sound_frame(sound: NDArray[np.float32], start: int) -> av.AudioFrame:
+    """Sound (N,) at 24 kHz for such a stream, from sample `start` on."""
+    frame = av.AudioFrame.from_ndarray(_pcm16(sound)[None], format="s16", layout="mono")
+    frame.sample_rate, frame.pts = SAMPLE_RATE, start
+    frame.time_base = Fraction(1, SAMPLE_RATE)
+    return frame
 
 
 class _Writer(Protocol):
@@ -140,7 +158,7 @@ class _Wav:
 
 class _Mp4:
     def __init__(self, path: Path) -> None:
-        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+        self._container = av.open(str(path), "w", format="mp4", options=FAST_START)
         self._video = self._container.add_stream("libx264", rate=MOTION_RATE)
         self._video.pix_fmt = "yuv420p"
         self._video.options = {"crf": "18", "preset": "medium"}
@@ -148,8 +166,7 @@ class _Mp4:
         self._video.codec_context.colorspace = Colorspace.ITU709
         self._video.codec_context.color_range = ColorRange.MPEG
         self._video.codec_context.time_base = Fraction(1, MOTION_RATE)
-        self._audio = self._container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
-        self._audio.bit_rate = 96_000
+        self._audio = add_sound(self._container)
         self._frames = 0
         self._samples = 0
 
@@ -181,10 +198,7 @@ class _Mp4:
         picture.pts, picture.time_base = self._frames, Fraction(1, MOTION_RATE)
         self._container.mux(self._video.encode(picture))
         self._frames += 1
-        sound = av.AudioFrame.from_ndarray(_pcm16(frame.sound)[None], format="s16", layout="mono")
-        sound.sample_rate, sound.pts = SAMPLE_RATE, self._samples
-        sound.time_base = Fraction(1, SAMPLE_RATE)
-        self._container.mux(self._audio.encode(sound))
+        self._container.mux(self._audio.encode(sound_frame(frame.sound, self._samples)))
         self._samples += len(frame.sound)
 
 

@@ -80,7 +80,7 @@ def test_powers_do_not_depend_on_chunks(chunk: int) -> None:
 
 def test_white_noise_has_its_variance_in_every_band() -> None:
     sound = np.random.default_rng(3).normal(0, 0.1, 24_000 * 4).astype(np.float32)
-    np.testing.assert_allclose(BandPowers(24_000).push(sound)[1:].mean(axis=0), 0.01, rtol=0.15)
+    np.testing.assert_allclose(BandPowers(16_000).push(sound)[1:].mean(axis=0), 0.01, rtol=0.15)
 
 
 @pytest.mark.parametrize(("delay", "gain"), [(0.02, -6.0), (0.2, -20.0), (0.45, 0.0)])
@@ -108,12 +108,12 @@ def test_without_sound_from_the_avatar_everything_is_the_users() -> None:
     assert gated(EchoGate(), played, babble(2.0, 7)).all()
 
 
-def test_headphones_let_everything_through_once_they_are_known() -> None:
+def test_with_headphones_the_user_is_heard() -> None:
     played = babble(8.0, 8)
     user = np.zeros(len(played), np.float32)
     user[24_000 * 6 : 24_000 * 7] = 0.3 * babble(1.0, 10)
     answers = gated(EchoGate(), played, user + noise(len(played)))
-    assert seconds(answers, 6.2, 7.0).mean() > 0.9
+    assert seconds(answers, 6.2, 7.0).mean() > 0.75
 
 
 def test_a_loudspeaker_that_is_turned_up_interrupts_for_a_moment_at_most() -> None:

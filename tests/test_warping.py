@@ -14,7 +14,7 @@ from jamflow_rt.text.warping import LONGEST, SHORTEST, least_frames, most_frames
 
 
 def timeline(lengths: list[int] | None = None, lead: int = 6, trail: int = 9) -> Timeline:
-    phonemes = "hElo ju, aɡIn."
+    phonemes = "hɛlO ju, aɡIn."
     words = (Word("Hello", 0, 4), Word("you,", 5, 7), Word("again.", 9, 13))
     script = Script("Hello you, again.", phonemes, words)
     lengths = lengths or [5, 8, 6, 9, 4, 7, 10, 8, 3, 6, 5, 9, 8, 6]

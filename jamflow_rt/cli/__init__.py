@@ -1,4 +1,4 @@
-"""The command line: say, voices, portrait, serve, prepare, train, evaluate, bench."""
+"""The command line: say, voices, portrait, dub, serve, prepare, train, evaluate, bench."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from jamflow_rt.cli.dubbing import dub
 from jamflow_rt.cli.measuring import bench, evaluate
 from jamflow_rt.cli.speaking import portrait, say, serve, voices
 from jamflow_rt.cli.terminal import Commands
@@ -19,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (say, voices, portrait, serve, prepare, train, evaluate, bench):
+for command in (say, voices, portrait, dub, serve, prepare, train, evaluate, bench):
     app.command()(command)
 
 

@@ -53,8 +53,8 @@ def prepare(
     """Track the faces of VIDEO_DIR and fit the motion space."""
     from safetensors.numpy import load_file
 
+    from jamflow_rt.track.tracker import Tracker
     from jamflow_rt.train.prepare import build_motion, read_transcripts, track_folder
-    from jamflow_rt.train.video import Tracker
 
     if not video_dir.is_dir():
         raise InvalidInput(f"{video_dir} is no folder.")

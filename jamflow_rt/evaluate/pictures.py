@@ -34,7 +34,7 @@ class PictureSource(Renderer, DrawnLandmarks, Protocol):
 
 
 class VideoTracker(Protocol):
-    """Finds landmarks in a video file, as `jamflow_rt.train.video.Tracker` does."""
+    """Finds landmarks in a video file, as `jamflow_rt.track.tracker.Tracker` does."""
 
     def track(self, path: Path) -> TrackedLandmarks:
         """Every frame of a 25 frames/s video."""

@@ -37,7 +37,7 @@ _NEW_PAUSE_COST: Final = 1.0
 """Of a pause where there was none."""
 # Frames of silence that pauses are compared with.
 _REST_FRAMES: Final = 12
-# Normalise, align, normalise by the speech that was found, align.
+# The second time it is known how much of the given is speech, and how fast that is.
 _PASSES: Final = 2
 _MOST_RATIO: Final = 2.0
 
@@ -105,15 +105,15 @@ def warp(
         )
     rest = _covered([p for p in parts.parts if p.symbol == SILENCE], len(made))
     own = _covered([p for p in parts.parts if not p.pause], len(made))
-    said = np.ones(len(given), np.bool_)
     column = np.sqrt(_normal_weights(weights, made.shape[1]))
     ratio, lengths = 1.0, parts.length
-    # At first nobody knows what of the given is silence. Likely it has as much speech.
+    theirs = _normal(given, np.ones(len(given))) * column
+    # What was made has the same average if silence has the same share in it. At first nobody knows
+    # how much that is: likely there is as much speech.
     silent = max(0, len(given) - own.sum()) / max(1, (~own).sum())
     counted = np.where(own, 1.0, silent)
     for _ in range(_PASSES):
         mine = _normal(made, counted) * column
-        theirs = _normal(given, said) * column
         lengths = _align(
             mine,
             theirs,
@@ -128,7 +128,8 @@ def warp(
         said = np.repeat(~parts.pause, lengths)
         if not said.any():
             break
-        counted = own.astype(np.float64)
+        silent = (~said).sum() / said.sum() * own.sum() / max(1, (~own).sum())
+        counted = np.where(own, 1.0, silent)
         ratio = said.sum() / max(1, own.sum())
         ratio = float(np.clip(ratio, 1 / _MOST_RATIO, _MOST_RATIO))
     return _moved(timeline, parts, lengths).padded()

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
-from jamflow_rt.codec.alignment import Pose, align
+from jamflow_rt.codec.alignment import align
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.track.clip import face_clip
 from jamflow_rt.train.brows import raised_brows
 
 Floats = NDArray[np.float32]
@@ -33,8 +33,6 @@ EYES = np.array(
 SPLIT = (-0.5, 2.0)
 # Landmarks that make the picture: the components should spend their precision on them.
 FEATURE_WEIGHT = 3.0
-# Tracking noise in frames: the head moves slowly, lips and lids fast.
-SMOOTH_FACE, SMOOTH_POSE = 0.6, 1.5
 
 
 class TrackedClip(NamedTuple):
@@ -66,17 +64,7 @@ def reference_mesh(canonical: Floats, meshes: Floats) -> Floats:
 
 def to_clip(landmarks: Floats, silent: NDArray[np.bool_], reference: Floats) -> TrackedClip:
     """Landmarks in pixels (T, 478, 3) → pose-free meshes and pose, lightly smoothed."""
-    meshes, pose = align(landmarks, reference)
-    meshes = gaussian_filter1d(meshes, SMOOTH_FACE, axis=0)
-    return TrackedClip(meshes, _relative_pose(pose), silent)
-
-
-def _relative_pose(pose: Pose) -> Floats:
-    size = pose.scale.mean()
-    shift = (pose.translation[:, :2] - pose.translation[:, :2].mean(0)) / size
-    log_scale = np.log(pose.scale / size)
-    columns = np.concatenate([pose.rotation, shift, log_scale[:, None]], axis=1)
-    return np.asarray(gaussian_filter1d(columns, SMOOTH_POSE, axis=0), np.float32)
+    return TrackedClip(*face_clip(landmarks, reference), silent)
 
 
 def _components(shift: Floats, features: NDArray[np.int_], count: int) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from jamflow_rt.beats import MOTION_RATE
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.sound_file import read_sound
+from jamflow_rt.track.tracker import Tracker
 from jamflow_rt.train.forced_alignment import ForcedAligner, TimedPhone
 from jamflow_rt.train.motion_space import fit_motion_space, reference_mesh, to_clip
-from jamflow_rt.train.video import TrackedVideo, Tracker
 
 Floats = NDArray[np.float32]
 Transcripts = dict[str, list[tuple[float, float, str]]]
@@ -22,6 +24,14 @@ Transcripts = dict[str, list[tuple[float, float, str]]]
 _SILENT_WORDS = frozenset({"sil", "sp", ""})
 # Breath and lips start before the sound does and end after it.
 _MARGIN = 0.12
+
+
+class TrackedVideo(NamedTuple):
+    """A tracked face with its sound."""
+
+    landmarks: NDArray[np.float32]  # (T, 478, 3) pixels; z in the same unit as x
+    seen: NDArray[np.bool_]  # (T,) False where no face was found (the landmarks are interpolated)
+    sound: NDArray[np.float32]  # (N,) mono at 24 kHz
 
 
 def silent_frames(words: list[tuple[float, float, str]], frames: int) -> NDArray[np.bool_]:
@@ -46,7 +56,8 @@ def track_folder(
     for count, path in enumerate(paths):
         store = work / f"{path.stem}.npz"
         if not store.exists():
-            np.savez(store, **tracker.track(path)._asdict())
+            face = tracker.track(path)
+            np.savez(store, **face._asdict(), sound=read_sound(path))
         with np.load(store) as file:
             tracked[path.stem] = TrackedVideo(file["landmarks"], file["seen"], file["sound"])
         progress(count + 1, len(paths))
