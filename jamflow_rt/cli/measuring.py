@@ -130,7 +130,7 @@ def evaluate(
         from jamflow_rt.evaluate.evaluation import Plan
         from jamflow_rt.evaluate.evaluation import evaluate as measure
         from jamflow_rt.evaluate.pictures import PictureJudges
-        from jamflow_rt.train.video import Tracker
+        from jamflow_rt.track.tracker import Tracker
 
         plan = Plan(
             sentences=tuple(lines),
@@ -162,24 +162,47 @@ def evaluate(
 
 
 def bench(
-    trials: Annotated[int, typer.Option("--trials", min=1, help="Trials of the wait.")] = 20,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few minutes instead of half an hour.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object instead of a table.")
+    ] = False,
+    only: Annotated[
+        str | None, typer.Option("--only", help="One family of figures, such as first_frame.")
+    ] = None,
+    soak: Annotated[
+        float,
+        typer.Option(
+            "--soak", min=0.0, help="Also a conversation of so many minutes, faster than real time."
+        ),
+    ] = 0.0,
     portrait: Portrait = None,
     model: Model = None,
 ) -> None:
-    """Measure the speed on this machine: the wait before a speech, and its cost."""
+    """Measure the speed on this machine: waits, costs, sessions at once, memory."""
+    from jamflow_rt.bench import plan
+    from jamflow_rt.bench.run import bench as measure
+    from jamflow_rt.bench.subject import Subject
     from jamflow_rt.bundle import Bundle
-    from jamflow_rt.evaluate.speed import bench as measure
     from jamflow_rt.model.threads import apart
+    from jamflow_rt.render.open_portrait import open_portrait
+    from jamflow_rt.render.portraits import DEFAULT_PORTRAIT
 
-    bundle = apart(lambda: Bundle.load(model))
+    thoroughly = plan.QUICK if quick else plan.FULL
     found = measure(
-        bundle,
-        renderer_for(bundle, portrait),
-        trials=trials,
-        progress=lambda stage: say_so(f"Measuring: {stage} …"),
+        Subject(
+            apart(lambda: Bundle.load(model)),
+            open_portrait(portrait or DEFAULT_PORTRAIT),
+            thoroughly.model_copy(update={"soak_minutes": soak}),
+        ),
+        only=only,
+        progress=lambda family: say_so(f"Measuring: {family} …"),
     )
-    for table in found.tables():
-        Console().print(table)
+    if json:
+        typer.echo(found.json())
+    else:
+        Console().print(found.table())
 
 
 def _numbers(text: str | None) -> tuple[int, ...]:

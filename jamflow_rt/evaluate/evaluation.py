@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from jamflow_rt.bench.cost import measure_cost
 from jamflow_rt.bundle import Bundle
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.errors import InvalidInput
@@ -20,7 +21,6 @@ from jamflow_rt.evaluate.pictures import PictureGallery, PictureJudges, PictureS
 from jamflow_rt.evaluate.report import Report
 from jamflow_rt.evaluate.scores import Judges, Scores, score
 from jamflow_rt.evaluate.similarity import Similarity
-from jamflow_rt.evaluate.speed import measure_cost
 from jamflow_rt.evaluate.synthesis import Synthesiser
 from jamflow_rt.evaluate.take import Take
 from jamflow_rt.model.threads import apart
