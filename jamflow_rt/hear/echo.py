@@ -31,6 +31,8 @@ _FAINTEST_PATH: Final = 1e-5
 """A path never closes quite, or it could not open again."""
 _MEMORY_BLOCKS: Final = 125
 """The path is learned from the last 4 s of played sound."""
+_USUAL: Final = np.float32(1.0)
+"""What the other bands know of a lag counts as much as this many blocks."""
 _SURPRISE: Final = 4.0
 """Powers of more than this many times what was expected are the user's voice and not learned …"""
 _SURPRISED: Final = 1.5
@@ -107,11 +109,14 @@ class EchoPath:
         ratio = self._heard / explained
         if not trusting:
             ratio = np.where(ratio > _SURPRISE, _SURPRISED, ratio)
-        # What is heard, and what was expected, as seen through each lag.
+        # What was heard and what was expected, in blocks, as seen through each lag.
         seen = self._played.transpose(0, 2, 1) @ np.stack([ratio / explained, 1 / explained], 2)
-        known = seen[:, :, 1] > 0
-        change = np.divide(seen[:, :, 0], seen[:, :, 1], where=known, out=np.ones_like(self._taps))
-        self._taps = np.maximum(self._taps * np.sqrt(change), _FAINTEST_PATH)
+        was_heard, was_expected = self._taps[None] * seen.transpose(2, 0, 1)
+        # The delay and the room are the same for all bands, only louder or softer.
+        gain = self._taps.sum(axis=1, keepdims=True)
+        usual = gain * (self._taps / gain).mean(axis=0)
+        was_heard, was_expected = was_heard + _USUAL, was_expected + _USUAL * self._taps / usual
+        self._taps = np.maximum(self._taps * np.sqrt(was_heard / was_expected), _FAINTEST_PATH)
 
 
 class EchoGate:

@@ -15,7 +15,7 @@ from jamflow_rt.stream.programme import Attending, Programme
 
 
 class Attention:
-    """Listens while the user speaks, nods when he pauses, thinks when he has finished.
+    """Listens while the user speaks, nods at pauses, thinks when the turn has ended.
 
     Args:
         settings: when a voice counts.

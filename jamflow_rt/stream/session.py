@@ -375,8 +375,8 @@ class Session:
     def hear(self, pcm: NDArray[np.float32] | NDArray[np.int16], sample_rate: int) -> None:
         """Hear the user; call it as the microphone's sound comes in.
 
-        While the user speaks the face listens, and nods when he pauses; when he has finished it
-        thinks, until something is said. If he speaks while the avatar does, the avatar stops after
+        While the user speaks the face listens, and nods at pauses; when the turn has ended it
+        thinks, until something is said. If both speak at once, the avatar stops after
         `settings.hearing.barge_in` seconds. Its own sound, coming back from loudspeakers, does not
         count.
 
