@@ -13,6 +13,7 @@ from jamflow_rt.avatar import Avatar
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.errors import Failed, InvalidInput, JamflowError, NotSupported, Overloaded
 from jamflow_rt.stream.media import Frame, Playback, SpokenPhoneme, SpokenWord
+from jamflow_rt.stream.reference import Reference
 from jamflow_rt.stream.session import Session
 from jamflow_rt.stream.speech import Speech
 
@@ -26,6 +27,7 @@ __all__ = [
     "NotSupported",
     "Overloaded",
     "Playback",
+    "Reference",
     "Session",
     "Speech",
     "SpokenPhoneme",

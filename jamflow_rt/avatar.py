@@ -88,6 +88,7 @@ class Avatar:
             vocoder=bundle.vocoder,
             planner=WindowPlanner(bundle.windows),
             executor=self._text_executor,
+            voices=bundle.settings.voices,
             find_voice=bundle.voice,
             open_painter=self._painter,
         )

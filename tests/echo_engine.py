@@ -93,6 +93,7 @@ def echo_studio(engine: EchoEngine | None = None) -> Studio:
         vocoder=cast(Vocoder, FakeVocoder()),
         planner=WindowPlanner(WINDOWS, idle=4),
         executor=InlineExecutor(),
+        voices=(),
         find_voice=find_voice,
         open_painter=no_painter,
     )

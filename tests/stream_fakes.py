@@ -266,6 +266,7 @@ class Stage:
             vocoder=cast(Vocoder, FakeVocoder()),
             planner=planner,
             executor=executor,
+            voices=tuple(VOICES.values()),
             find_voice=find_voice,
             open_painter=self._open_painter,
         )

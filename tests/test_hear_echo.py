@@ -105,7 +105,14 @@ def test_the_user_is_heard_over_the_echo(delay: float) -> None:
 
 def test_without_sound_from_the_avatar_everything_is_the_users() -> None:
     played = np.zeros(24_000 * 2, np.float32)
-    assert gated(EchoGate(), played, babble(2.0, 7)).all()
+    assert seconds(gated(EchoGate(), played, babble(2.0, 7)), 1.0, 2.0).all()
+
+
+def test_an_echo_of_sound_from_before_the_gate_was_made_is_not_the_users() -> None:
+    played = babble(6.0, 16)
+    microphone = room(played, 0.3, -10.0) + noise(len(played))
+    answers = gated(EchoGate(), played[24_000 * 2 :], microphone[24_000 * 2 :])
+    assert answers.mean() < 0.02
 
 
 def test_with_headphones_the_user_is_heard() -> None:
@@ -125,9 +132,13 @@ def test_a_loudspeaker_that_is_turned_up_interrupts_for_a_moment_at_most() -> No
     assert seconds(answers, 12.0, 16.0).mean() < 0.02
 
 
-def test_a_muted_microphone_has_nothing_to_say() -> None:
-    played = babble(2.0, 12)
-    assert not seconds(gated(EchoGate(), played, np.zeros(len(played))), 0.2, 2.0).any()
+def test_muting_the_microphone_teaches_nothing() -> None:
+    played = babble(12.0, 12)
+    microphone = room(played, 0.1, -10.0) + noise(len(played))
+    microphone[24_000 * 4 : 24_000 * 8] = 0.0
+    answers = gated(EchoGate(), played, microphone)
+    assert not seconds(answers, 4.2, 8.0).any()
+    assert seconds(answers, 8.0, 11.9).mean() < 0.02
 
 
 def test_after_a_break_of_the_microphone_both_are_set_together_again() -> None:

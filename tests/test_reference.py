@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 def test_a_primer_is_the_end_of_the_last_word(heard: np.ndarray) -> None:
     studio = echo_studio()
     checked = check_reference((sound_of(heard), TEXT), studio)
-    primer = checked.primer(studio, LOW)
+    primer = checked.continuation(studio, LOW).primer
     end = int(np.flatnonzero(heard)[-1]) + 1
     frames = PREFIX * BEAT_MEL
     assert primer.text.shape == (frames,) and primer.mel.shape == (frames, 100)
@@ -60,7 +61,7 @@ def test_its_motion_is_that_of_the_same_time(heard: np.ndarray) -> None:
     studio = echo_studio()
     ramp = np.arange(len(heard) * 4 // 15, dtype=np.float32)[:, None].repeat(9, axis=1)
     checked = check_reference((sound_of(heard), TEXT, ramp), studio)
-    primer = checked.primer(studio, LOW)
+    primer = checked.continuation(studio, LOW).primer
     end = int(np.flatnonzero(heard)[-1]) + 1
     assert primer.motion is not None and primer.motion.shape == (PREFIX * 4, 9)
     np.testing.assert_allclose(np.diff(primer.motion[:, 0]), 1.0, atol=1e-4)
@@ -71,17 +72,17 @@ def test_motion_that_ends_before_the_last_word_is_refused(heard: np.ndarray) -> 
     studio = echo_studio()
     checked = check_reference((sound_of(heard), TEXT, faces(heard)[:20]), studio)
     with pytest.raises(InvalidInput, match=r"motion of the reference lasts 0\.80 s"):
-        checked.primer(studio, LOW)
+        checked.continuation(studio, LOW)
 
 
 def test_one_of_our_voices_is_recognised(heard: np.ndarray) -> None:
     engine = EchoEngine()
     studio = echo_studio(engine)
     checked = check_reference((sound_of(heard), TEXT), studio)
-    known = checked.continuation(studio, LOW, [LOW, HIGH])
+    known = checked.continuation(replace(studio, voices=(LOW, HIGH)), LOW)
     assert known.voice == HIGH.number
     assert known.primer.mel.shape == (PREFIX * BEAT_MEL, 100)
-    assert checked.continuation(studio, LOW, [LOW]).voice == 0, "nobody we know"
+    assert checked.continuation(replace(studio, voices=(LOW,)), LOW).voice == 0, "nobody we know"
     assert checked.continuation(studio, LOW).voice == 0, "nobody was named"
 
 
@@ -90,7 +91,9 @@ def test_a_word_that_ends_early_has_silence_before_it(monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "mel_of", lambda sound: sounds(ids))
     studio = echo_studio()
     motion = faces(ids)
-    primer = check_reference((sound_of(ids), "abcde", motion), studio).primer(studio, LOW)
+    primer = (
+        check_reference((sound_of(ids), "abcde", motion), studio).continuation(studio, LOW).primer
+    )
     before = PREFIX * BEAT_MEL - 27
     np.testing.assert_array_equal(primer.text[: before - 2], 0)
     np.testing.assert_array_equal(primer.mel[: before - 2], np.float32(SILENCE))

@@ -5,11 +5,13 @@ import gc
 import logging
 import weakref
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from jamflow_rt.errors import Failed, InvalidInput
+from jamflow_rt.stream import dub
 from jamflow_rt.stream.events import (
     Event,
     Metrics,
@@ -21,7 +23,11 @@ from jamflow_rt.stream.events import (
     Underrun,
     WordSpoken,
 )
+from jamflow_rt.stream.given_motion import motion_cells
 from jamflow_rt.stream.media import Frame, Playback
+from jamflow_rt.stream.reference import CheckedReference, Continuation
+from jamflow_rt.stream.score import Primer
+from jamflow_rt.stream.sources import Piece, text_piece
 from tests.stream_fakes import FakeSampler, InlineEngine, Stage, tokens
 
 
@@ -577,3 +583,46 @@ async def test_events_of_one_type_and_metrics(stage: Stage) -> None:
     assert second.time - first.time == pytest.approx(5.0)
     assert first.first_frame is not None and 0 < first.first_frame < 0.4
     assert first.underruns == 0 and first.ahead > 0
+
+
+async def test_a_reference_is_gone_on_from_in_its_voice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past = Primer(np.full(60, 7, np.int32), np.full((60, 100), 0.5, np.float32))
+    monkeypatch.setattr(
+        CheckedReference, "continuation", lambda self, studio, voice: Continuation(past, 2)
+    )
+    sound = np.full(24_000, 0.1, np.float32)
+    with pytest.raises(InvalidInput, match="reference"):
+        stage.session.say("hello", reference=(sound[:100], "a"))
+    speech = stage.session.say("hello big world", reference=(sound, "some words", None))
+    while not speech.done:
+        await stage.frames(1)
+        await asyncio.sleep(0.001)  # the reference is aligned in a thread of its own
+    spoken = [w for w in stage.engine.sampler.started if w.mel_masked.any()]
+    assert {w.voice for w in spoken} == {2}
+    assert (spoken[0].text[:60] == 7).all()
+    assert (await speech).spoken_text == "hello big world"
+
+
+async def test_a_dub_says_the_text_to_the_given_faces(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def piece(text, motion, speech_id, voice, studio) -> Piece:
+        timeline = studio.front.timeline(text, 1.0, voice)
+        words = text_piece(timeline, speech_id, voice.number)
+        return replace(words, cells=motion_cells(motion, timeline.ids(), speech_id))
+
+    monkeypatch.setattr(dub, "dub_piece", piece)
+    rng = np.random.default_rng(0)
+    latents = rng.standard_normal((20, stage.studio.space.size)).astype(np.float32)
+    speech = stage.session.dub("hello big world", latents)
+    frames = []
+    while not speech.done:
+        frames += await stage.frames(1)
+        await asyncio.sleep(0.001)
+    dubbed = [f for f in frames if f.speech_id == speech.id]
+    assert (await speech).spoken_text == "hello big world"
+    assert any(f.sound.any() for f in dubbed)
+    for frame, face in zip(dubbed, stage.studio.space.decode(latents), strict=True):
+        np.testing.assert_array_equal(frame.motion.landmarks, face.landmarks)

@@ -3,8 +3,8 @@
 Loudspeaker and microphone are not locked to each other, so waveforms cannot be subtracted. Powers
 in bands can be compared: those of the microphone with those of what was played up to 0.85 s ago,
 through an echo path that is learned while the avatar speaks. The path is a non-negative filter a
-band; it is learned as a non-negative factorisation that minimises the Itakura-Saito divergence is,
-on-line (Févotte, Bertin, Durrieu 2009; Lefèvre, Bach, Févotte 2011).
+band, fitted by multiplicative updates under the Itakura-Saito divergence (Févotte, Bertin, Durrieu
+2009), for which quiet sounds count as much as loud ones.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ LAGS: Final = 64
 """Steps of 16 ms that a path is long."""
 AHEAD: Final = 10
 """Of these, steps by which the played sound may be told of too late."""
-_LOUDEST_PATH: Final = 1.0
-"""What each lag lets through before anything is learned: more than any room does. Learning comes
-down from too much within a second, and nothing interrupts by mistake meanwhile."""
+_UNKNOWN_PATH: Final = 1.0
+"""What each lag lets through before anything is learned: more than rooms do. Learning comes down
+from too much within a second or two, and nothing interrupts by mistake meanwhile."""
 _FAINTEST_PATH: Final = 1e-5
 """A path never closes quite, or it could not open again."""
 _MEMORY_BLOCKS: Final = 125
@@ -64,8 +64,10 @@ _INAUDIBLE: Final = 1e-9
 """Power of played sound (−90 dB) and of expected echo that nobody hears."""
 _HIDDEN: Final = 0.25
 """Share of the noise floor below which an expected echo does not matter."""
+_MUTED: Final = 1e-10
+"""A microphone with less power (−100 dB) in every band is muted, and teaches nothing."""
 _SILENCE: Final = np.float32(1e-11)
-"""Power added to what is heard, so that a muted microphone has a logarithm."""
+"""Power added to what is heard, so that silence has a logarithm."""
 _JITTER_STEPS: Final = 10
 """Steps by which played and heard sound may run apart and come together again."""
 _LOST_STEPS: Final = 125
@@ -81,7 +83,7 @@ class EchoPath:
     """
 
     def __init__(self) -> None:
-        self._taps = np.full((BANDS, LAGS), _LOUDEST_PATH, np.float32)
+        self._taps = np.full((BANDS, LAGS), _UNKNOWN_PATH, np.float32)
         # The remembered blocks, in a ring: what was played, and what was heard and its noise.
         self._played = np.zeros((BANDS, _MEMORY_BLOCKS, LAGS), np.float32)
         self._heard = np.ones((BANDS, _MEMORY_BLOCKS), np.float32)
@@ -162,10 +164,15 @@ class EchoGate:
     def near(self, block: Floats) -> bool:
         """True when a block (512,) at 16 kHz holds sound that is not the avatar's.
 
-        Whether it is a voice is for others to tell. Without an audible echo the answer is True.
+        Whether it is a voice is for others to tell. Without an audible echo the answer is True; it
+        is False for as long as the echo of sound that nobody told of may be heard, at the start.
         """
         rows = self._microphone.push(block) + _SILENCE
-        played = np.mean([self._step(row) for row in rows], axis=0).T
+        played = np.mean([self._played_at(self._count()) for _ in rows], axis=0).T
+        if self._played_end < LAGS or rows.max() < _MUTED:
+            return False
+        for row in rows:
+            self._follow_noise(row)
         heard = rows.mean(axis=0)
         echo = self._path.predict(played)
         audible = echo > np.maximum(_INAUDIBLE, _HIDDEN * self._floor)
@@ -177,13 +184,12 @@ class EchoGate:
             return True
         return not self._apart and not self._follows and self._share > _SHARE
 
-    def _step(self, heard: Floats) -> Floats:
-        """One step of the microphone. Returns (64, 16) powers whose echo may be heard in it."""
+    def _follow_noise(self, heard: Floats) -> None:
+        """Look for the noise in one step of the microphone, (16,) powers."""
         if self._smooth is None:
             self._smooth = self._floor = heard
         self._smooth = self._smooth + _SMOOTHING * (heard - self._smooth)
         self._floor = np.minimum(self._smooth, self._floor * _FLOOR_RISE)
-        return self._played_at(self._count())
 
     def _count(self) -> int:
         """The microphone is a step further: where it is beside what was played."""

@@ -7,8 +7,8 @@ text, and its timeline is warped so that its sound falls onto the reference's.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -36,7 +36,7 @@ from jamflow_rt.flow.window import Window, WindowResult
 from jamflow_rt.stream.given_motion import GivenMotion, MotionLike, check_motion
 from jamflow_rt.stream.rehearsal import PATIENCE, rehearse
 from jamflow_rt.stream.score import Floats, Primer
-from jamflow_rt.stream.sources import check_text
+from jamflow_rt.stream.sources import Piece, Run, Source, check_text
 from jamflow_rt.stream.studio import Studio
 from jamflow_rt.text.warping import warp
 
@@ -90,19 +90,12 @@ class CheckedReference:
     text: str
     motion: GivenMotion | None
 
-    def primer(self, studio: Studio, voice: Voice) -> Primer:
-        """The primer of `continuation` alone."""
-        return self.continuation(studio, voice).primer
-
-    def continuation(
-        self, studio: Studio, voice: Voice, voices: Sequence[Voice] = ()
-    ) -> Continuation:
+    def continuation(self, studio: Studio, voice: Voice) -> Continuation:
         """The last beats of the reference, to the end of its last word. Blocks for seconds.
 
         Args:
             studio: model and threads.
             voice: who says the text for the alignment.
-            voices: those in the model's table; is the reference one of them, then that goes on.
 
         Raises:
             InvalidInput: the sound is far too short for the text, or the motion for the sound.
@@ -119,7 +112,7 @@ class CheckedReference:
             _last(sound, frames, silence_mel(frames)),
             None if self.motion is None else _motion(self.motion.latents, end - frames, end),
         )
-        return Continuation(primer, _recognised(text, sound, voices, studio))
+        return Continuation(primer, _recognised(text, sound, studio.voices, studio))
 
     def _mel(self) -> Floats:
         """(15·beats, 100) whitened."""
@@ -127,6 +120,38 @@ class CheckedReference:
         if self.sample_rate != SAMPLE_RATE:
             sound = soxr.resample(sound, self.sample_rate, SAMPLE_RATE)
         return mel_of(np.pad(sound, (0, -len(sound) % (BEAT_MEL * HOP))))
+
+
+class PrimedSource:
+    """A source whose speech goes on from a reference.
+
+    Args:
+        source: what is said.
+        continuation: finds how; takes seconds.
+        run: runs a blocking function elsewhere.
+    """
+
+    def __init__(self, source: Source, continuation: Callable[[], Continuation], run: Run) -> None:
+        self._source = source
+        self._continuation = continuation
+        self._run = run
+
+    async def pieces(self) -> AsyncIterator[Piece]:
+        """See `Source`."""
+        primer, voice = await self._run(self._continuation)
+        async for piece in self._source.pieces():
+            cells = [replace(cell, voice=voice) for cell in piece.cells]
+            if cells and primer is not None:
+                cells[0], primer = replace(cells[0], primer=primer), None
+            yield replace(piece, cells=cells)
+
+    def cancel(self) -> None:
+        """See `Source`."""
+        self._source.cancel()
+
+    async def aclose(self) -> None:
+        """See `Source`."""
+        await self._source.aclose()
 
 
 def check_reference(reference: ReferenceLike, studio: Studio) -> CheckedReference:

@@ -31,12 +31,11 @@ from jamflow_rt.stream.media import Frame, Playback
 from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.playout import Playout
 from jamflow_rt.stream.programme import Programme
-from jamflow_rt.stream.reference import ReferenceLike, check_reference
+from jamflow_rt.stream.reference import PrimedSource, ReferenceLike, check_reference
 from jamflow_rt.stream.settings import SessionSettings
 from jamflow_rt.stream.sound import SoundSource
 from jamflow_rt.stream.sources import (
     Piece,
-    PrimedSource,
     Source,
     TextSource,
     TokenSource,
@@ -196,16 +195,14 @@ class Session:
             raise InvalidInput(
                 f"say() takes a str or an async iterable of str, not {type(text).__name__}."
             )
-        primer = None
+        continuation = None
         if reference is not None:
             checked = check_reference(reference, self._studio)
-            primer = partial(checked.primer, self._studio, self._voice)
+            continuation = partial(checked.continuation, self._studio, self._voice)
         if mode == "interrupt":
             self._stop()
         speech = self._new_speech(text if isinstance(text, str) else "")
-        compose = partial(
-            _compose, self._studio, self._settings.speed, self._voice, speech.id, primer is not None
-        )
+        compose = partial(_compose, self._studio, self._settings.speed, self._voice, speech.id)
         source: Source
         if isinstance(text, str):
             source = TextSource(text, compose, self._run)
@@ -213,8 +210,8 @@ class Session:
             source = TokenSource(
                 text, compose, self._run, partial(_grow, speech), self._settings.max_text
             )
-        if primer is not None:
-            source = PrimedSource(source, primer, self._run_apart)
+        if continuation is not None:
+            source = PrimedSource(source, continuation, self._run_apart)
         self._programme.add(speech, source)
         return speech
 
@@ -560,12 +557,8 @@ class Session:
         return await asyncio.to_thread(function, *arguments)
 
 
-def _compose(
-    studio: Studio, speed: float, voice: Voice, speech_id: str, primed: bool, text: str
-) -> Piece:
-    """Cells of a text; after a reference in its voice, else in the session's."""
-    timeline = studio.front.timeline(text, speed, voice)
-    return text_piece(timeline, speech_id, 0 if primed else voice.number)
+def _compose(studio: Studio, speed: float, voice: Voice, speech_id: str, text: str) -> Piece:
+    return text_piece(studio.front.timeline(text, speed, voice), speech_id, voice.number)
 
 
 def _grow(speech: Speech, token: str) -> None:

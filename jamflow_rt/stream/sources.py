@@ -11,13 +11,13 @@ from collections.abc import (
     Callable,
     Iterator,
 )
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jamflow_rt.beats import BEAT_MEL, MEL_RATE
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.stream.media import SpokenPhoneme, SpokenWord
-from jamflow_rt.stream.score import Cell, Primer
+from jamflow_rt.stream.score import Cell
 from jamflow_rt.text.characters import speakable, written_words
 from jamflow_rt.text.pauses import split_pauses, without_pauses
 from jamflow_rt.text.phonemes import SILENCE
@@ -132,39 +132,6 @@ class TextSource:
 
     async def aclose(self) -> None:
         """See `Source`."""
-
-
-class PrimedSource:
-    """A source whose speech goes on from a reference.
-
-    Args:
-        source: what is said.
-        primer: finds the reference's past; takes seconds.
-        run: runs a blocking function elsewhere.
-    """
-
-    def __init__(self, source: Source, primer: Callable[[], Primer], run: Run) -> None:
-        self._source = source
-        self._primer = primer
-        self._run = run
-
-    async def pieces(self) -> AsyncIterator[Piece]:
-        """See `Source`."""
-        primer: Primer | None = await self._run(self._primer)
-        async for piece in self._source.pieces():
-            if primer is not None and piece.cells:
-                first = replace(piece.cells[0], primer=primer)
-                piece = replace(piece, cells=[first, *piece.cells[1:]])
-                primer = None
-            yield piece
-
-    def cancel(self) -> None:
-        """See `Source`."""
-        self._source.cancel()
-
-    async def aclose(self) -> None:
-        """See `Source`."""
-        await self._source.aclose()
 
 
 class TokenSource:

@@ -31,6 +31,8 @@ class Studio:
     planner: WindowPlanner
     executor: Executor
     """Times texts."""
+    voices: tuple[Voice, ...]
+    """All that the model speaks with."""
     find_voice: Callable[[str | None], Voice]
     """A voice by its name; raises InvalidInput."""
     open_painter: Callable[[PortraitLike | None, int], Painter]
