@@ -18,6 +18,8 @@ from jamflow_rt.hear.hearing import (
     UserStarted,
     UserStopped,
 )
+from tests.test_hear_echo import babble, room
+from tests.test_hear_voice_activity import voice
 
 BLOCK = 0.032
 SILENT = np.zeros(512, np.float32)
@@ -222,9 +224,6 @@ def test_events_come_in_an_order_that_makes_sense(script: list[tuple[float, int,
 
 def test_a_real_conversation_is_followed() -> None:
     """With Silero VAD and the real gate: an avatar of noise, a user of synthetic vowels."""
-    from tests.test_hear_echo import babble, room
-    from tests.test_hear_voice_activity import voice
-
     seconds = 8
     played = babble(seconds, 20)
     played[24_000 * 4 :] = 0.0
