@@ -383,6 +383,7 @@ class Session:
 
         Raises:
             InvalidInput: the sound cannot be used.
+            NotSupported: the weights of the voice activity are not installed.
             Failed: the session is closed or has failed.
         """
         self._check_open()
