@@ -7,7 +7,7 @@ clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from jamflow_rt.errors import JamflowError
 from jamflow_rt.stream.media import Playback
@@ -135,18 +135,4 @@ Event = (
     | Metrics
     | SessionFailed
 )
-EVENT_TYPES: frozenset[str] = frozenset(
-    kind.type
-    for kind in (
-        SpeechStarted,
-        WordSpoken,
-        SpeechFinished,
-        SpeechInterrupted,
-        StateChanged,
-        UserStarted,
-        UserStopped,
-        Underrun,
-        Metrics,
-        SessionFailed,
-    )
-)
+EVENT_TYPES: frozenset[str] = frozenset(kind.type for kind in get_args(Event))

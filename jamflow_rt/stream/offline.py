@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from jamflow_rt.beats import BEAT_MOTION, MOTION_RATE
 from jamflow_rt.codec.arkit import ArkitMap
 from jamflow_rt.stream.engine import Engine
-from jamflow_rt.stream.job import Shot
+from jamflow_rt.stream.job import Chunk, Shot
 from jamflow_rt.stream.media import Frame
 from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.playout import Painter
@@ -17,6 +18,8 @@ from jamflow_rt.stream.speech import Speech
 
 LEAD_BEATS, TRAIL_BEATS = 2, 4
 """Idling before (0.32 s) and after (0.64 s) the speech."""
+PATIENCE = 60.0
+"""Seconds from now: the deadline of a window that nobody waits for live."""
 _SCORE_BEATS = 24
 """Pieces are asked for when less than this is left to perform: more than a window looks at."""
 
@@ -35,7 +38,7 @@ def perform(performance: Performance, pieces: Iterable[Piece], engine: Engine) -
             performance.score.extend(piece.cells)
         if performance.idle_next:
             break
-        yield from _window(performance, engine)
+        yield from next_chunk(performance, engine).shots
     yield from _idle(performance, engine, TRAIL_BEATS)
 
 
@@ -65,18 +68,19 @@ def frames_of(
         )
 
 
-def _window(performance: Performance, engine: Engine) -> list[Shot]:
+def next_chunk(performance: Performance, engine: Engine, *, heard: bool = True) -> Chunk:
+    """Perform the next window; unheard without its sound. Blocks."""
     job = performance.next_job()
-    # Live sessions have nearer deadlines than somebody who waits for a file.
-    chunk = engine.submit(job.window, time.monotonic() + 60.0, job.finish).result()
+    made = job if heard else replace(job, voice=None)
+    chunk = engine.submit(job.window, time.monotonic() + PATIENCE, made.finish).result()
     performance.accept(job, chunk)
-    return chunk.shots
+    return chunk
 
 
 def _idle(performance: Performance, engine: Engine, beats: int) -> list[Shot]:
     shots: list[Shot] = []
     start = performance.frame
     while len(shots) < beats * BEAT_MOTION:
-        shots += _window(performance, engine)
+        shots += next_chunk(performance, engine).shots
     performance.rewind(start + beats * BEAT_MOTION)
     return shots[: beats * BEAT_MOTION]

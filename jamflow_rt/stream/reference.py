@@ -34,7 +34,8 @@ from jamflow_rt.errors import InvalidInput
 from jamflow_rt.flow.noise import window_noise
 from jamflow_rt.flow.window import Window, WindowResult
 from jamflow_rt.stream.given_motion import GivenMotion, MotionLike, check_motion
-from jamflow_rt.stream.rehearsal import PATIENCE, rehearse
+from jamflow_rt.stream.offline import PATIENCE
+from jamflow_rt.stream.rehearsal import rehearse
 from jamflow_rt.stream.score import Floats, Primer
 from jamflow_rt.stream.sources import Piece, Run, Source, check_text
 from jamflow_rt.stream.studio import Studio

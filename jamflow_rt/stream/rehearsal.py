@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,14 +10,12 @@ import numpy as np
 from jamflow_rt.config import Voice
 from jamflow_rt.stream.engine import Engine
 from jamflow_rt.stream.job import Chunk
+from jamflow_rt.stream.offline import next_chunk
 from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.score import Floats
 from jamflow_rt.stream.sources import text_piece
 from jamflow_rt.stream.studio import Studio
 from jamflow_rt.text.timeline import Timeline
-
-PATIENCE = 60.0
-"""Seconds from now: the deadline of a window that nobody waits for live."""
 
 
 class Rehearsal(NamedTuple):
@@ -52,8 +48,4 @@ def rehearse(text: str, voice: Voice, studio: Studio) -> Rehearsal:
 def chunks_of(performance: Performance, engine: Engine, *, heard: bool = True) -> Iterator[Chunk]:
     """Perform all that is in the score, as fast as the machine can; unheard without its sound."""
     while not performance.idle_next:
-        job = performance.next_job()
-        made = job if heard else replace(job, voice=None)
-        chunk = engine.submit(job.window, time.monotonic() + PATIENCE, made.finish).result()
-        performance.accept(job, chunk)
-        yield chunk
+        yield next_chunk(performance, engine, heard=heard)
