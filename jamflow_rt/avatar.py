@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -38,7 +38,6 @@ from jamflow_rt.stream.given_motion import MotionLike, check_motion
 from jamflow_rt.stream.manager import SessionManager
 from jamflow_rt.stream.media import Frame
 from jamflow_rt.stream.offline import LEAD_BEATS, TRAIL_BEATS, frames_of, perform, scheduled
-from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.playout import Painter, Playout
 from jamflow_rt.stream.rehearsal import chunks_of
 from jamflow_rt.stream.score import Cell
@@ -211,7 +210,9 @@ class Avatar:
             text_piece(self._timeline(part, settings.speed, speaker), speech.id, speaker.number)
             for part in text_parts(text)
         )
-        return self._frames(pieces, speech, self._studio.performance(seed, speaker), painter)
+        performance = self._studio.performance(seed, speaker)
+        shots = perform(performance, scheduled(pieces, speech), self.engine)
+        return frames_of(shots, speech, painter, ArkitMap(self.bundle.motion.neutral))
 
     def dub(
         self,
@@ -335,16 +336,6 @@ class Avatar:
             raise
         self._manager.enter(session)
         return session
-
-    def _frames(
-        self,
-        pieces: Iterable[Piece],
-        speech: Speech,
-        performance: Performance,
-        painter: Painter | None,
-    ) -> Iterator[Frame]:
-        shots = perform(performance, scheduled(pieces, speech), self.engine)
-        return frames_of(shots, speech, painter, ArkitMap(self.bundle.motion.neutral))
 
     def _perform_something(self, voice: Voice) -> None:
         # Any phoneme but silence: it is speech whose cost is learnt.

@@ -69,6 +69,11 @@ class MotionSpace:
         shapes = np.concatenate([self.mouth, self.eyes, self.brows])
         return shapes.reshape(-1, N_LANDMARKS * 3)
 
+    @cached_property
+    def _projection(self) -> NDArray[np.float64]:
+        """(478 · 3, components): least squares. Motion that is pushed in is encoded as it comes."""
+        return np.asarray(np.linalg.pinv(self._basis.astype(np.float64)))
+
     @property
     def neutral(self) -> NDArray[np.float32]:
         """(478, 3) the mesh at rest; renderers apply a face's difference from it."""
@@ -110,7 +115,7 @@ class MotionSpace:
     def encode(self, meshes: NDArray[np.float32], pose: NDArray[np.float32]) -> NDArray[np.float32]:
         """Latents (T, D) of canonical meshes (T, 478, 3) and raw poses (T, 6)."""
         shift = (meshes - self.average).reshape(len(meshes), -1)
-        coefficients = np.linalg.lstsq(self._basis.T, shift.T, rcond=None)[0].T
+        coefficients = shift @ self._projection
         whitened = (pose - self.pose_mean) / self.pose_std
         return np.concatenate([coefficients, whitened], axis=1).astype(np.float32)
 
