@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from jamflow_rt.beats import MOTION_RATE, N_MELS
 
@@ -164,6 +164,16 @@ class WindowConfig(StrictModel):
     look_ahead: int = Field(default=1, ge=0)
 
 
+class IceServer(StrictModel):
+    """A STUN or TURN server, for the server and the browser alike."""
+
+    urls: tuple[str, ...] = Field(min_length=1)
+    """`stun:host:port`, `turn:host:port?transport=udp`, …"""
+    username: str | None = None
+    credential: SecretStr | None = None
+    """Without one, a TURN server's credentials are made of `ServerConfig.turn_secret`."""
+
+
 class ServerConfig(StrictModel):
     """Settings of `jamflow-rt serve`."""
 
@@ -174,3 +184,34 @@ class ServerConfig(StrictModel):
     """Admit so many even where the machine could not serve them when all speak at once."""
     max_text: int = 5000
     """Longest text of one `say`, in characters."""
+
+    auth_key: SecretStr | None = None
+    """Whoever has it gets tokens; without it the server is open to all who reach it."""
+    insecure: bool = False
+    """Be open even on an address that others reach."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web pages of other origins that may use the server; its own always may."""
+    token_seconds: float = Field(default=600.0, gt=0)
+    """How long a token opens sessions."""
+    ice_servers: tuple[IceServer, ...] = ()
+    turn_secret: SecretStr | None = None
+    """What coturn calls `static-auth-secret`."""
+    turn_seconds: int = Field(default=3600, gt=0)
+    """How long TURN credentials are good for."""
+
+    max_session_seconds: float = Field(default=3600.0, gt=0)
+    idle_seconds: float = Field(default=300.0, gt=0)
+    """A session that nobody asks anything of is ended."""
+    warning_seconds: float = Field(default=30.0, ge=0)
+    """So long before an end the client is told of it."""
+    resume_seconds: float = Field(default=30.0, ge=0)
+    """How long a session waits for a client that lost its socket."""
+    sessions_per_subject: int = Field(default=2, ge=1)
+    requests_per_minute: int = Field(default=120, ge=1)
+    """Requests and events of one subject."""
+    max_upload: int = Field(default=8 * 1024 * 1024, gt=0)
+    """Bytes of an uploaded portrait."""
+    max_pixels: int = Field(default=24_000_000, gt=0)
+    """Pixels of an uploaded portrait."""
+    badge: bool = True
+    """Mark pictures as made by a machine."""

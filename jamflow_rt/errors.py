@@ -15,6 +15,10 @@ class NotSupported(JamflowError):
     """Something is missing here: an extra, a device, a file; the message says how to get it."""
 
 
+class NotAuthorized(JamflowError):
+    """A key, a token or a permission is missing, wrong or too old; the message says which."""
+
+
 class Overloaded(JamflowError):
     """The server or the machine is full. Try again after `retry_after` seconds."""
 

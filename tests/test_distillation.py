@@ -22,19 +22,30 @@ def student_of(teacher: JamFlow, *, awake: bool = False) -> JamFlow:
     return student
 
 
-def loss_of(student: JamFlow, substeps: int, guidance: float = 0.0) -> tuple[float, float]:
+def between(start: list[float], end: list[float], substeps: int) -> torch.Tensor:
+    share = torch.linspace(0, 1, substeps + 1)
+    return torch.tensor(start)[:, None].lerp(torch.tensor(end)[:, None], share)
+
+
+def loss_of(
+    student: JamFlow,
+    substeps: int,
+    guidance: float = 0.0,
+    *,
+    teacher: JamFlow | None = None,
+    leaps: bool = False,
+) -> tuple[float, float]:
     torch.manual_seed(3)
     batch = batch_of(["continue", "infill", "listen"])
     noise = torch.randn_like(batch.mel), torch.randn_like(batch.motion)
     losses = distillation_loss(
         student,
-        toy_model(),
+        teacher or toy_model(),
         batch,
-        torch.tensor([0.0, 0.1, 0.6]),
-        torch.tensor([0.1, 0.3, 1.0]),
+        between([0.0, 0.1, 0.6], [0.1, 0.3, 1.0], substeps),
         *noise,
         guidance=guidance,
-        substeps=substeps,
+        leaps=leaps,
     )
     return losses.audio.item(), losses.motion.item()
 
@@ -49,18 +60,22 @@ def test_small_guided_steps_are_what_the_student_lacks() -> None:
     assert min(loss_of(student, substeps=1, guidance=1.0)) > 1e-6
 
 
+def test_a_student_that_teaches_is_asked_for_what_it_learned() -> None:
+    awake = student_of(toy_model(), awake=True)
+    assert max(loss_of(awake, substeps=1, teacher=awake, leaps=True)) < 1e-10
+    assert min(loss_of(awake, substeps=1, teacher=awake)) > 1e-6
+
+
 def test_the_teacher_learns_nothing_and_the_student_does() -> None:
     torch.manual_seed(0)
     teacher, student = toy_model(), student_of(toy_model())
     batch = batch_of(["continue"])
     noise = torch.randn_like(batch.mel), torch.randn_like(batch.motion)
-    start, end = torch.tensor([0.1]), torch.tensor([0.4])
+    times = between([0.1], [0.4], 2)
     optimiser = torch.optim.Adam(student.parameters(), 1e-3)
     seen = []
     for _ in range(12):
-        losses = distillation_loss(
-            student, teacher, batch, start, end, *noise, guidance=1.0, substeps=2
-        )
+        losses = distillation_loss(student, teacher, batch, times, *noise, guidance=1.0)
         optimiser.zero_grad()
         (losses.audio + losses.motion).backward()
         optimiser.step()

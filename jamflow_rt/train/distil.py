@@ -36,6 +36,8 @@ class DistilRecipe:
     substeps: int = 2
     """The teacher's steps for one of the student's."""
     guidance: float = 1.0
+    leaps: bool = False
+    """The teacher was distilled itself, and is asked for what it was taught."""
     flow_every: int = 4
     """One step in so many is flow matching."""
     motion_weight: float = 0.5
@@ -72,16 +74,15 @@ def train_distil(
         noise = torch.randn_like(batch.mel), torch.randn_like(batch.motion)
         if step % recipe.flow_every == 0:
             return flow_matching_loss(student, batch, draw_times(len(batch.ids)), *noise)
-        start, end = _draw_steps(recipe.evaluations, len(batch.ids))
+        times = _draw_steps(recipe.evaluations, recipe.substeps, len(batch.ids))
         return distillation_loss(
             student,
             teacher,
             batch,
-            start,
-            end,
+            times,
             *noise,
             guidance=recipe.guidance,
-            substeps=recipe.substeps,
+            leaps=recipe.leaps,
         )
 
     def one_step(step: int) -> dict[str, float]:
@@ -95,13 +96,15 @@ def train_distil(
     loop.run(one_step, on_checkpoint=lambda: save_checkpoint(learner.average.model, weights))
 
 
-def _draw_steps(evaluations: tuple[int, ...], count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """(count,) begins and ends of random steps of random schedules."""
-    schedules = [flow_times(n) for n in evaluations]
-    steps = []
-    for row in torch.randint(len(schedules), (count,)).tolist():
-        times = schedules[row]
-        index = int(torch.randint(len(times) - 1, ()))
-        steps.append((times[index], times[index + 1]))
-    start, end = torch.tensor(steps).unbind(1)
-    return start, end
+def _draw_steps(evaluations: tuple[int, ...], substeps: int, count: int) -> torch.Tensor:
+    """(count, substeps + 1) flow times: random steps of random schedules, and the teacher's between.
+
+    The teacher's are those of the schedule with `substeps` times as many.
+    """
+    rows = []
+    for choice in torch.randint(len(evaluations), (count,)).tolist():
+        steps = evaluations[choice]
+        times = flow_times(steps * substeps)
+        first = int(torch.randint(steps, ())) * substeps
+        rows.append(times[first : first + substeps + 1])
+    return torch.tensor(rows)
