@@ -97,7 +97,7 @@ def train_distil(
 
 
 def _draw_steps(evaluations: tuple[int, ...], substeps: int, count: int) -> torch.Tensor:
-    """(count, substeps + 1) flow times: random steps of random schedules, and the teacher's between.
+    """(count, substeps + 1) flow times of random steps, and the teacher's between.
 
     The teacher's are those of the schedule with `substeps` times as many.
     """
