@@ -159,6 +159,9 @@ class WindowConfig(StrictModel):
     """The shape of windows, in beats of 160 ms."""
 
     prefix: int = Field(default=4, ge=1)
+    opening: int = Field(default=2, ge=1)
+    """The prefix of a speech's first window, when it is less: idling before it tells little, and
+    a shorter window is there sooner."""
     growth: tuple[int, ...] = (2, 4, 8)
     """New beats of the first, second, … window of a speech; the last number repeats."""
     look_ahead: int = Field(default=1, ge=0)

@@ -6,6 +6,7 @@ from jamflow_rt.bench import batching
 from jamflow_rt.bench.batching import Batch, batching_figures, measure_batching
 from jamflow_rt.bench.subject import Subject
 from jamflow_rt.model import threads
+from jamflow_rt.model.threads import Cores
 from jamflow_rt.render import load_portrait
 from tests.bench_fakes import TINY
 from tests.toy import toy_bundle
@@ -19,7 +20,7 @@ def _one_core(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_length_of_window_is_measured() -> None:
     bundle = toy_bundle()
-    found = measure_batching(bundle, sessions=2, repeats=1)
+    found = measure_batching(bundle, sessions=2, repeats=1, cores=Cores(1, 1))
     config = bundle.windows
     assert [batch.beats for batch in found] == [
         config.prefix + new + config.look_ahead for new in sorted(config.growth)

@@ -8,7 +8,7 @@ import torch
 
 from jamflow_rt.config import SamplingConfig
 from jamflow_rt.flow.sampler import Sampler
-from jamflow_rt.model.threads import apart
+from jamflow_rt.model.threads import Cores, apart
 from jamflow_rt.stream import calibration
 from jamflow_rt.stream.calibration import batch_costs, choose_cores, long_window
 from tests.stream_fakes import WINDOWS, FakeRun, FakeSampler, toy_space
@@ -16,6 +16,7 @@ from tests.toy import toy_model
 from tests.toy import toy_space as shipped_space
 
 WINDOW = long_window(toy_space(), WINDOWS)
+CORES = Cores(1, 1)
 
 
 def test_the_window_is_one_of_a_long_speech() -> None:
@@ -29,7 +30,7 @@ def test_the_window_is_one_of_a_long_speech() -> None:
 
 def test_batches_double_until_the_largest() -> None:
     sampler = FakeSampler()
-    costs = list(batch_costs(sampler, WINDOW, max_batch=10))
+    costs = list(batch_costs(sampler, WINDOW, 10, CORES))
     assert [cost.together for cost in costs] == [1, 2, 4, 8]
     assert all(cost.beats == 13 and cost.sampling >= 0 for cost in costs)
     assert all(cost.decoding is None for cost in costs)
@@ -38,7 +39,7 @@ def test_batches_double_until_the_largest() -> None:
 
 def test_slow_batches_are_left_for_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "LONGEST", 0.0)
-    assert [cost.together for cost in batch_costs(FakeSampler(), WINDOW, 16)] == [1]
+    assert [cost.together for cost in batch_costs(FakeSampler(), WINDOW, 16, CORES)] == [1]
 
 
 def test_a_batch_that_does_not_fit_in_memory_ends_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -49,11 +50,25 @@ def test_a_batch_that_does_not_fit_in_memory_ends_it(caplog: pytest.LogCaptureFi
             super().advance(runs)
 
     with caplog.at_level(logging.WARNING):
-        costs = list(batch_costs(Small(), WINDOW, 16))
+        costs = list(batch_costs(Small(), WINDOW, 16, CORES))
     assert [cost.together for cost in costs] == [1, 2]
     assert "batch of 4 windows" in caplog.text and "no room" in caplog.text
 
 
 def test_the_thread_keeps_the_chosen_cores() -> None:
     chosen, kept = apart(lambda: (choose_cores(FakeSampler(), WINDOW), torch.get_num_threads()))
-    assert chosen == kept >= 1
+    assert chosen.alone == kept >= 1
+    assert chosen.together >= chosen.alone
+
+
+def test_batches_that_do_not_fit_are_no_reason_to_fail(caplog: pytest.LogCaptureFixture) -> None:
+    class Lonely(FakeSampler):
+        def advance(self, runs: Sequence[FakeRun]) -> None:
+            if len(runs) > 1:
+                raise MemoryError("no room")
+            super().advance(runs)
+
+    with caplog.at_level(logging.WARNING):
+        chosen = apart(lambda: choose_cores(Lonely(), WINDOW))
+    assert chosen.alone == chosen.together
+    assert "no room" in caplog.text

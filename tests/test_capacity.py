@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jamflow_rt.config import WindowConfig
+from jamflow_rt.model.threads import Cores
 from jamflow_rt.stream.capacity import ENGINE_SHARE, MACHINE_SHARE, Capacity, Cost
 
 BEATS, NEW = 13, 8
@@ -50,7 +51,7 @@ def test_half_of_those_who_speak_meet_in_a_pass() -> None:
 def test_drawing_takes_cores_from_everybody() -> None:
     found = capacity(cores=2)
     found.add(Cost(BEATS, 1.0, 0.1 * SECONDS, 0.0))
-    found.use_cores(2)
+    found.use_cores(Cores(2, 2))
     found.add_picture(SIZE, 0.02)  # half a core
     assert most(found) == 8
     assert most(found, SIZE) == int(2 * MACHINE_SHARE / (0.2 + 0.5)) == 2

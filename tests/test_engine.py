@@ -12,6 +12,8 @@ import torch
 
 from jamflow_rt.errors import Failed, InvalidInput, JamflowError
 from jamflow_rt.flow.window import Window, WindowResult
+from jamflow_rt.model.threads import Cores
+from jamflow_rt.stream import engine as engine_module
 from jamflow_rt.stream.capacity import Cost
 from jamflow_rt.stream.engine import Engine
 from tests.stream_fakes import STEPS, FakeRun, FakeSampler
@@ -260,7 +262,7 @@ def test_a_calibration_measures_batches_on_the_engines_thread() -> None:
     engine = Engine(Where(), max_batch=4, on_cost=costs.append)
     before = torch.get_num_threads()
     cores = engine.calibrate(window(13, 1))
-    assert cores >= 1
+    assert cores.together >= cores.alone >= 1
     assert threads == {"jamflow-engine"}
     assert torch.get_num_threads() == before
     assert [cost.together for cost in costs] == [1, 2, 4]
@@ -269,6 +271,31 @@ def test_a_calibration_measures_batches_on_the_engines_thread() -> None:
     engine.close()
     with pytest.raises(Failed, match="not running"):
         engine.calibrate(window(13, 1))
+
+
+def test_a_batch_has_cores_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counting(GatedSampler):
+        def advance(self, runs: Sequence[FakeRun]) -> None:
+            super().advance(runs)
+            used.add((len(runs), torch.get_num_threads()))
+
+    used: set[tuple[int, int]] = set()
+    monkeypatch.setattr(engine_module, "choose_cores", lambda *_: Cores(1, 2))
+    monkeypatch.setattr(engine_module, "batch_costs", lambda *_: [])
+    sampler = Counting()
+    sampler.gate.set()
+    engine = Engine(sampler)
+    engine.calibrate(window(7, 1))
+    engine.submit(window(7, 1), 1.0, name_of).result(5)
+    sampler.gate.clear()
+    # The first holds the engine until the others have come.
+    futures = [engine.submit(window(7, name), 1.0, name_of) for name in (1, 2, 3)]
+    sampler.gate.set()
+    for future in futures:
+        future.result(5)
+    engine.close()
+    assert {cores for count, cores in used if count == 1} == {1}
+    assert {cores for count, cores in used if count > 1} == {2}
 
 
 @pytest.mark.parametrize("fatal", [False, True])

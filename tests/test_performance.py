@@ -71,10 +71,14 @@ def test_an_idle_window_gives_silence_and_asks_for_motion(performance: Performan
 def test_a_speech_window_masks_sound_and_motion_after_the_prefix(performance: Performance) -> None:
     performance.score.extend(text_cells(10))
     job = performance.next_job()
-    assert (job.plan.new, job.window.beats) == (2, 7)
-    assert not job.window.mel_masked[: 4 * BEAT_MEL].any()
-    assert job.window.mel_masked[4 * BEAT_MEL :].all()
-    assert job.window.text.reshape(-1, 15)[:, 0].tolist() == [0, 0, 0, 0, 1, 2, 3]
+    # It sees 2 beats of what was before: the idling that a speech begins in.
+    assert (job.plan.new, job.window.beats) == (2, 5)
+    assert not job.window.mel_masked[: 2 * BEAT_MEL].any()
+    assert job.window.mel_masked[2 * BEAT_MEL :].all()
+    assert job.window.text.reshape(-1, 15)[:, 0].tolist() == [0, 0, 1, 2, 3]
+    play(performance)
+    job = performance.next_job()
+    assert (job.plan.prefix, job.plan.new, job.window.beats) == (4, 4, 9)
 
 
 def test_windows_grow_and_their_sound_is_the_score(performance: Performance) -> None:
@@ -153,7 +157,7 @@ def test_rewinding_idle_goes_on_from_any_frame(performance: Performance) -> None
     performance.score.extend(text_cells(4))
     job = performance.next_job()
     assert (job.start, job.plan.new) == (21, 2)
-    np.testing.assert_array_equal(job.window.motion[15], chunk.motion[4])
+    np.testing.assert_array_equal(job.window.motion[8 - 1], chunk.motion[4])
 
 
 def test_speech_cannot_be_rewound(performance: Performance) -> None:
@@ -240,10 +244,10 @@ def test_given_motion_is_known_and_text_with_it_is_to_be_spoken(performance: Per
     performance.score.extend(motion_cells(motion, ids, "s"))
     first = performance.next_job()
     known = ~first.window.motion_masked[:, 0]
-    # The prefix of 4 beats, 2 new beats and the look-ahead of 1.
-    assert known.tolist() == [True] * 28
-    np.testing.assert_array_equal(first.window.motion[16:], latents[:12])
-    assert first.window.mel_masked[60:].all()
+    # The prefix of 2 beats, 2 new beats and the look-ahead of 1.
+    assert known.tolist() == [True] * 20
+    np.testing.assert_array_equal(first.window.motion[8:], latents[:12])
+    assert first.window.mel_masked[30:].all()
     shots = [shot for _ in range(2) for shot in play(performance)[1].shots]
     for shot, face in zip(shots, motion.faces, strict=False):
         assert shot.face is face

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from jamflow_rt.codec.mel import SILENCE, silence_mel
 from jamflow_rt.stream.score import Cell, Score
@@ -51,18 +52,26 @@ def test_ready_ends_where_the_kind_changes() -> None:
     assert (score.ready, len(score)) == (0, 0)
 
 
-def test_held_cells_are_seen_but_not_performed() -> None:
+@pytest.mark.parametrize("frames", [0, 8, 15, 22, 40])
+def test_an_outlook_is_known_and_what_is_beyond_it_is_not(frames: int) -> None:
     score = Score()
-    score.extend([sound_cell(0.1), sound_cell(0.2)])
-    score.hold(1, "b")
-    assert score.ready == 1
-    assert score.peek(2).mel[-1, 0] == np.float32(0.2)
-    score.hold(0, "b")
-    assert score.ready == 2
+    score.extend([sound_cell(0.1)])
+    score.outlook = np.full((frames, 100), 0.7, np.float32)
+    _, mel, known = score.peek(3)
+    end = min(15 + frames, 45)
+    np.testing.assert_array_equal(mel[15:end], np.float32(0.7))
+    assert not mel[end:].any()
+    assert known.tolist() == [True] * end + [False] * (45 - end)
+    score.close()
+    assert score.peek(3).known.all()
 
 
-def test_only_cells_of_the_speech_itself_are_held() -> None:
+def test_a_paused_score_awaits_nothing() -> None:
     score = Score()
-    score.extend([text_cell(1), text_cell(2)])
-    score.hold(2, "b")
-    assert score.ready == 2
+    score.open = True
+    assert score.awaiting
+    score.paused = True
+    assert not score.awaiting
+    score.paused = False
+    score.clear()
+    assert not score.awaiting

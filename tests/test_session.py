@@ -97,7 +97,7 @@ async def test_windows_of_a_speech_grow_and_then_idle_follows(stage: Stage) -> N
     before = len(sampler.started)
     speech = stage.session.say("a" * 40)
     await stage.until(lambda: speech.done)
-    assert [w.beats for w in sampler.started[before : before + 4]] == [7, 9, 13, 9]
+    assert [w.beats for w in sampler.started[before : before + 4]] == [5, 9, 13, 9]
     assert not sampler.started[-1].mel_masked.any()
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jamflow_rt.codec.mel import mel_of
 from jamflow_rt.stream.score import Cell
-from jamflow_rt.stream.sound import BeatCutter, SoundSource
+from jamflow_rt.stream.sound import OUTLOOK_FRAMES, BeatCutter, SoundSource
 
 
 def tone(samples: int, rate: int = 24_000) -> np.ndarray:
@@ -46,17 +46,36 @@ def test_other_rates_become_24_khz(rate: int) -> None:
     np.testing.assert_allclose(sound[2000:22_000], tone(24_000)[2000:22_000], atol=0.01)
 
 
-async def test_a_source_holds_its_look_ahead_until_it_is_finished() -> None:
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=20))
+def test_the_outlook_is_the_mel_after_the_last_beat(sizes: list[int]) -> None:
+    pcm, cutter, at, beats = tone(sum(sizes)), BeatCutter(24_000, "x"), 0, 0
+    whole = mel_of(pcm)
+    for size in sizes:
+        cells = cutter.push(pcm[at : at + size])
+        at += size
+        beats += len(cells)
+        assert cutter.outlook is not None
+        if cells:
+            assert OUTLOOK_FRAMES <= len(cutter.outlook) < OUTLOOK_FRAMES + 15
+            seen = whole[15 * beats :][: len(cutter.outlook)]
+            np.testing.assert_allclose(cutter.outlook, seen, atol=1e-4)
+    cutter.push(np.zeros(0, np.float32), last=True)
+    assert cutter.outlook is None
+
+
+async def test_a_source_tells_its_outlook_until_it_is_finished() -> None:
     async def run(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
-    source = SoundSource(24_000, "x", 1, run)
-    source.push(tone(9000))
+    source = SoundSource(24_000, "x", run)
+    source.push(tone(7000))
     pieces = source.pieces()
     first = await anext(pieces)
-    assert (len(first.cells), first.held) == (2, 1)
+    assert len(first.cells) == 1
+    # 512 samples more are needed to make a frame certain.
+    assert first.outlook is not None and len(first.outlook) == (7000 - 3840 - 512) // 256
     source.push(tone(100))
     source.finish()
     last = await anext(pieces)
-    assert (len(last.cells), last.held) == (1, 0)
+    assert (len(last.cells), last.outlook) == (1, None)
     assert [piece async for piece in pieces] == []

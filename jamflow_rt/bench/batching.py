@@ -13,6 +13,7 @@ from jamflow_rt.bench.window import speech_window
 from jamflow_rt.bundle import Bundle
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.flow.window import Window
+from jamflow_rt.model.threads import Cores, compute_on
 
 SESSIONS = 4
 """Sessions whose windows are sampled together."""
@@ -39,7 +40,8 @@ class Batch:
 def batching_figures(subject: Subject) -> list[Figure]:
     """Milliseconds a window, and what batching leaves of them, by length of the window."""
     bundle = subject.bundle
-    batches = subject.compute(lambda: measure_batching(bundle, SESSIONS, subject.plan.repeats))
+    repeats = subject.plan.repeats
+    batches = subject.compute_on(lambda cores: measure_batching(bundle, SESSIONS, repeats, cores))
     # The longest windows are those of a session that goes on speaking.
     steady = max(batch.beats for batch in batches)
     figures = []
@@ -65,8 +67,11 @@ def batching_figures(subject: Subject) -> list[Figure]:
     return figures
 
 
-def measure_batching(bundle: Bundle, sessions: int, repeats: int) -> list[Batch]:
-    """Median times for every length of window that a speech has, ascending."""
+def measure_batching(bundle: Bundle, sessions: int, repeats: int, cores: Cores) -> list[Batch]:
+    """Median times for every length of window that a speech has, ascending.
+
+    As the engine does it: a window alone and a batch each on the cores that pay for them.
+    """
     sampler = Sampler(bundle.model, bundle.sampling)
     batches = []
     for new in sorted(set(bundle.windows.growth)):
@@ -74,7 +79,9 @@ def measure_batching(bundle: Bundle, sessions: int, repeats: int) -> list[Batch]
         one_by_one, together = [], []
         # In turns, so that a disturbance from outside meets both; the first turn warms up.
         for _ in range(repeats + 1):
+            compute_on(cores.alone)
             one_by_one.append(sum(_seconds(sampler, [window]) for window in windows))
+            compute_on(cores.together)
             together.append(_seconds(sampler, windows))
         batches.append(Batch(windows[0].beats, median(one_by_one[1:]), median(together[1:])))
     return batches

@@ -13,7 +13,7 @@ from jamflow_rt.bench.sentences import SENTENCES
 from jamflow_rt.bench.window import speech_window
 from jamflow_rt.bundle import Bundle
 from jamflow_rt.flow.sampler import Sampler
-from jamflow_rt.model.threads import apart
+from jamflow_rt.model.threads import Cores, apart
 from jamflow_rt.render.mesh import MeshRenderer
 from jamflow_rt.render.portrait import Portrait
 from jamflow_rt.stream.calibration import choose_cores
@@ -41,12 +41,15 @@ class Subject:
 
     def compute(self, function: Callable[[], T]) -> T:
         """Call `function` in a thread of its own, on as many cores as the engine would choose."""
+        return self.compute_on(lambda cores: function())
+
+    def compute_on(self, function: Callable[[Cores], T]) -> T:
+        """The same; `function` is told how many cores those are."""
         bundle = self.bundle
 
         def run() -> T:
             window = speech_window(bundle, bundle.windows.growth[-1])
-            choose_cores(Sampler(bundle.model, bundle.sampling), window)
-            return function()
+            return function(choose_cores(Sampler(bundle.model, bundle.sampling), window))
 
         return apart(run)
 

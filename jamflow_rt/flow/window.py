@@ -33,6 +33,8 @@ class Window:
     """(T_m, D)"""
     voice: int = 0
     """Row of the model's table of voices; 0 goes on as the prefix sounds."""
+    listens: bool = False
+    """The sound is given and the mouth follows it; what of it is masked is only looked at."""
 
     def __post_init__(self) -> None:
         beats = len(self.text) // BEAT_MEL
@@ -59,8 +61,8 @@ class Window:
 
     @property
     def makes_sound(self) -> bool:
-        """True when sound is to be generated, not only motion."""
-        return bool(self.mel_masked.any())
+        """True when sound is to be generated to be heard, not only motion."""
+        return not self.listens and bool(self.mel_masked.any())
 
     @property
     def text_dropped(self) -> bool:

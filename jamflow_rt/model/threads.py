@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -25,11 +26,31 @@ T = TypeVar("T")
 MOST_CORES = 4
 """Operations on a few hundred tokens gain nothing from more."""
 
-WORTH = 0.9
+WORTH = 0.8
 """Share of the time that a further core has to leave at most; otherwise others need it more."""
 
 PATIENCE = 2.0
 """Seconds after which no further round of trials begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """How many cores a thread computes on."""
+
+    alone: int
+    """For one window."""
+    together: int
+    """For several windows at once: larger products gain more of a further core."""
+
+    def of(self, windows: int) -> int:
+        """For so many windows."""
+        return self.alone if windows == 1 else self.together
+
+
+def compute_on(cores: int) -> None:
+    """Let the calling thread compute on so many cores from now on."""
+    if torch.get_num_threads() != cores:
+        torch.set_num_threads(cores)
 
 
 def several_cores() -> None:

@@ -16,7 +16,7 @@ from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.config import WindowConfig
 from jamflow_rt.flow.noise import window_noise
 from jamflow_rt.flow.window import Window
-from jamflow_rt.model.threads import measured_cores
+from jamflow_rt.model.threads import Cores, compute_on, measured_cores
 from jamflow_rt.stream.capacity import Cost
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ log = logging.getLogger(__name__)
 
 LONGEST = 0.5
 """Seconds; when a batch took longer, larger ones are not tried: they are learnt on the way."""
+
+
+BATCH = 4
+"""Windows with which the number of cores for batches is tried."""
 
 
 def long_window(space: MotionSpace, config: WindowConfig) -> Window:
@@ -44,15 +48,30 @@ def long_window(space: MotionSpace, config: WindowConfig) -> Window:
     )
 
 
-def choose_cores(sampler: WindowSampler, window: Window) -> int:
-    """Let the calling thread compute on as many cores as pay for this window; returns them."""
-    return measured_cores(partial(_sample, sampler, window, 1))
+def choose_cores(sampler: WindowSampler, window: Window) -> Cores:
+    """Let the calling thread compute on as many cores as pay for this window, alone from now on.
+
+    Returns:
+        Their number, and how many pay for a batch of such windows: alone's, where there is no
+        memory for one.
+    """
+    alone = measured_cores(partial(_sample, sampler, window, 1))
+    try:
+        together = measured_cores(partial(_sample, sampler, window, BATCH))
+    except Exception as reason:
+        log.warning("A batch of %d windows cannot be sampled: %r", BATCH, reason)
+        together = alone
+    compute_on(alone)
+    return Cores(alone, max(alone, together))
 
 
-def batch_costs(sampler: WindowSampler, window: Window, max_batch: int) -> Iterator[Cost]:
+def batch_costs(
+    sampler: WindowSampler, window: Window, max_batch: int, cores: Cores
+) -> Iterator[Cost]:
     """What a window costs alone, and in ever larger batches, as far as they can be sampled."""
     together = 1
     while together <= max_batch:
+        compute_on(cores.of(together))
         try:
             seconds = min(_sample(sampler, window, together) for _ in range(2))
         except Exception as reason:

@@ -9,6 +9,7 @@ from statistics import median
 
 from jamflow_rt.beats import BEAT_SECONDS, MOTION_RATE
 from jamflow_rt.config import WindowConfig
+from jamflow_rt.model.threads import Cores
 
 Recent = deque[float]
 
@@ -68,17 +69,17 @@ class Capacity:
         self._cores = cores
         # Everything below is guarded by `_lock`: the engine learns while sessions are admitted.
         self._lock = threading.Lock()
-        self._engine_cores = 1
+        self._engine_cores = Cores(1, 1)
         # Windows sampled together → seconds of a window's part of the passes.
         self._sampling: dict[int, Recent] = defaultdict(_recent)
         self._decoding = _recent()
         # Seconds to draw a pixel.
         self._drawing = _recent()
 
-    def use_cores(self, count: int) -> None:
+    def use_cores(self, cores: Cores) -> None:
         """The engine computes on so many cores from now on."""
         with self._lock:
-            self._engine_cores = count
+            self._engine_cores = cores
 
     def add(self, cost: Cost) -> None:
         """Learn from a window that was sampled; those of other lengths tell nothing."""
@@ -105,7 +106,8 @@ class Capacity:
         with self._lock:
             engine = self._engine_load(sessions)
             drawing = pixels * _typical(self._drawing) * MOTION_RATE
-            machine = (engine * self._engine_cores + drawing) / self._cores
+            busy = engine * self._engine_cores.of(_meeting(sessions))
+            machine = (busy + drawing) / self._cores
         return Load(engine, machine)
 
     def fits(self, sessions: int, pixels: int) -> bool:
@@ -118,14 +120,18 @@ class Capacity:
 
     def _cost(self, sessions: int) -> float:
         """Seconds of the engine's thread per second of one session's speech."""
-        # They do not speak in step: about half of them meet in a pass.
-        meeting = (sessions + 1) // 2
+        meeting = _meeting(sessions)
         sampling = 0.0
         if self._sampling:
             smaller = [count for count in self._sampling if count <= meeting]
             at = max(smaller, default=min(self._sampling))
             sampling = _typical(self._sampling[at])
         return (sampling + _typical(self._decoding)) / self._seconds
+
+
+def _meeting(sessions: int) -> int:
+    """They do not speak in step: about half of them meet in a pass."""
+    return (sessions + 1) // 2
 
 
 def _recent() -> Recent:

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from jamflow_rt.errors import Failed, JamflowError
 from jamflow_rt.flow.window import Window, WindowResult
-from jamflow_rt.model.threads import several_cores
+from jamflow_rt.model.threads import Cores, compute_on, several_cores
 from jamflow_rt.stream.calibration import batch_costs, choose_cores
 from jamflow_rt.stream.capacity import Cost
 
@@ -115,12 +115,13 @@ class Engine:
         self._changed = threading.Condition()
         # Guarded by `_changed`: submitted and not yet taken up.
         self._inbox: list[_Task] = []
-        self._calibrations: list[tuple[Window, Future[int]]] = []
+        self._calibrations: list[tuple[Window, Future[Cores]]] = []
         self._closing = False
         self._ending: Failed | None = None
         # Touched by the engine thread only.
         self._active: list[_Task] = []
-        self._calibrated = False
+        # Known once it is calibrated.
+        self._cores: Cores | None = None
         self._times = _Times()
         self._thread = threading.Thread(target=self._main, name="jamflow-engine", daemon=True)
         self._thread.start()
@@ -175,7 +176,7 @@ class Engine:
             self._changed.notify()
         return task.future
 
-    def calibrate(self, window: Window) -> int:
+    def calibrate(self, window: Window) -> Cores:
         """Find out on how many cores windows are fastest here, and what batches of them cost.
 
         To be called before sessions are: meanwhile nothing else is sampled.
@@ -184,12 +185,12 @@ class Engine:
             window: like those of a session that speaks on.
 
         Returns:
-            The number of cores that the engine computes on from now on.
+            The numbers of cores that the engine computes on from now on.
 
         Raises:
             Failed: the engine is not running, or the window cannot be sampled.
         """
-        future: Future[int] = Future()
+        future: Future[Cores] = Future()
         with self._changed:
             if self._closing:
                 raise Failed("The engine is not running; load the avatar again.")
@@ -254,10 +255,9 @@ class Engine:
         while self._calibrations:
             # It stays in the list until it is answered: if the thread dies of it, somebody waits.
             window, future = self._calibrations[0]
-            self._calibrated = True
             try:
-                cores = choose_cores(self._sampler, window)
-                for cost in batch_costs(self._sampler, window, self._max_batch):
+                cores = self._cores = choose_cores(self._sampler, window)
+                for cost in batch_costs(self._sampler, window, self._max_batch, cores):
                     self._on_cost(cost)
             except Exception as reason:
                 log.error("The calibration failed.", exc_info=reason)
@@ -277,6 +277,8 @@ class Engine:
     def _advance(self, tasks: list[_Task]) -> None:
         if not tasks:
             return
+        if self._cores is not None:
+            compute_on(self._cores.of(len(tasks)))
         start = time.perf_counter()
         try:
             self._sampler.advance([t.run for t in tasks])
@@ -315,7 +317,7 @@ class Engine:
             now = time.perf_counter()
             self._times.add(task.window.beats, now - task.submitted)
             task.future.set_result(value)
-            if task.speaks and self._calibrated:
+            if task.speaks and self._cores is not None:
                 together = task.company / task.passes
                 self._on_cost(Cost(task.window.beats, together, task.sampling, now - start))
         self._active.remove(task)
@@ -343,5 +345,8 @@ class _Times:
     def bound(self, beats: int) -> float:
         known = self._by_length.get(beats)
         if known is None:
-            return max((m + 2 * d for m, d in self._by_length.values()), default=self.UNKNOWN)
+            # A longer one takes longer; of none that long, the longest.
+            bounds = {length: m + 2 * d for length, (m, d) in self._by_length.items()}
+            longer = [length for length in bounds if length > beats]
+            return bounds[min(longer)] if longer else max(bounds.values(), default=self.UNKNOWN)
         return known[0] + 2 * known[1]

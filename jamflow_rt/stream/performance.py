@@ -88,8 +88,9 @@ class Performance:
         """The shape of the next window."""
         ready = self.score.ready
         if ready:
-            return self._planner.speech(self._windows, ready)
-        return self._planner.silence(self._hurry)
+            primed = self.score.first(1)[0].primer is not None
+            return self._planner.speech(self._windows, ready, primed)
+        return self._planner.silence(self._hurry or self.score.awaiting)
 
     def next_job(self) -> Job:
         """The next window. Changes nothing but the vocoder's stream, which the job takes along."""
@@ -234,6 +235,7 @@ class Performance:
             mel_noise=mel_noise,
             motion_noise=motion_noise,
             voice=self.voice if first is None else first.voice,
+            listens=first is not None and first.given,
         )
 
 

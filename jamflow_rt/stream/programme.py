@@ -175,7 +175,7 @@ class Programme:
         for speech in list(self._speeches):
             speech.error = speech.error or error
             self._end(speech, interrupted=True)
-        self._supply.waiting = False
+        self._score.close()
         self._score.paused = False
         self._set_state(self._attending)
 
@@ -199,8 +199,7 @@ class Programme:
             if speech.done:
                 return  # it was dropped in the meantime
             self._unread.popleft()
-            self._score.hold(0, speech.id)
-            self._supply.waiting = False
+            self._score.close()
             speech.complete()
             self._end_heard()
             self._supply.pump()
@@ -209,9 +208,8 @@ class Programme:
         """Append a piece to the score, and make way for it if the face is idling."""
         idle = self._score.ready == 0
         self._score.extend(piece.cells)
-        self._score.hold(piece.held, speech.id)
         speech.schedule(len(piece.cells), piece.words, piece.phonemes)
-        self._supply.waiting = True
+        self._score.open, self._score.outlook = True, piece.outlook
         if idle and self._score.ready:
             self._supply.make_way()
         self._supply.pump()

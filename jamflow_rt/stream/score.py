@@ -78,10 +78,13 @@ class Score:
 
     def __init__(self) -> None:
         self._cells: deque[Cell] = deque()
-        # Cells at the end that may be looked at but not yet performed.
-        self._held = 0
         self.paused = False
         """True while nothing is to be performed, whatever is there."""
+        self.open = False
+        """True in the middle of a speech: more of it may come any moment."""
+        self.outlook: Floats | None = None
+        """(n, 100) mel beyond the last cell, of sound that is still coming in; None: there silence
+        follows."""
 
     def __len__(self) -> int:
         return len(self._cells)
@@ -93,24 +96,24 @@ class Score:
     def clear(self) -> None:
         """Forget everything not yet performed."""
         self._cells.clear()
-        self._held = 0
+        self.close()
 
-    def hold(self, beats: int, speech_id: str) -> None:
-        """The last cells, `beats` at most, of a speech may only be looked at for now.
+    def close(self) -> None:
+        """The speech at the end is complete."""
+        self.open, self.outlook = False, None
 
-        They are the look-ahead of sound that is still coming in.
-        """
-        self._held = 0
-        for cell in islice(reversed(self._cells), beats):
-            if cell.speech_id != speech_id:
-                break
-            self._held += 1
+    @property
+    def awaiting(self) -> bool:
+        """True when more may come and is to be performed at once."""
+        return self.open and not self.paused
 
     @property
     def ready(self) -> int:
         """Cells that can be performed now, in one window if it is long enough."""
-        count, limit = 0, 0 if self.paused else len(self._cells) - self._held
-        for cell in islice(self._cells, max(0, limit)):
+        if self.paused:
+            return 0
+        count = 0
+        for cell in self._cells:
             if not cell.goes_with(self._cells[0]):
                 break
             count += 1
@@ -123,7 +126,8 @@ class Score:
     def peek(self, beats: int) -> Excerpt:
         """The next `beats`; beyond the end there is silent text.
 
-        Beyond the end the sound is unknown after text, and known to be silent after given sound.
+        Beyond the end the sound is unknown after text. After given sound it is the outlook and
+        unknown after that; or known to be silent, when there is none.
         """
         text = np.zeros(beats * BEAT_MEL, np.int32)
         mel = np.zeros((beats * BEAT_MEL, N_MELS), np.float32)
@@ -136,7 +140,11 @@ class Score:
                 mel[place], known[place] = cell.mel, True
         if cells and cells[-1].given:
             end = len(cells) * BEAT_MEL
-            mel[end:], known[end:] = silence_mel(beats * BEAT_MEL - end), True
+            after = self.outlook
+            if after is None:
+                after = silence_mel(beats * BEAT_MEL - end)
+            seen = slice(end, end + len(after))
+            mel[seen], known[seen] = after[: len(mel) - end], True
         return Excerpt(text, mel, known)
 
     def beats_of(self, speech_id: str) -> int:

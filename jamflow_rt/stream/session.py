@@ -235,7 +235,7 @@ class Session:
         sound = check_pcm(pcm, sample_rate)
         if self._pushed is None:
             speech = self._new_speech("")
-            source = SoundSource(int(sample_rate), speech.id, self._studio.look_ahead, self._run)
+            source = SoundSource(int(sample_rate), speech.id, self._run)
             self._pushed = speech, source
             self._programme.add(speech, source)
         speech, pushed = self._pushed

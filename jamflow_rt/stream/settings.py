@@ -16,11 +16,9 @@ class SessionSettings(StrictModel):
     """Seconds of speech kept ready."""
     idle_ahead: float = Field(default=0.5, gt=0)
     """Seconds of idling kept ready; speech replaces it."""
-    waiting_ahead: float = Field(default=0.25, gt=0)
-    """The same in the middle of a speech whose text or sound is late."""
     score_ahead: float = Field(default=4.0, gt=0)
     """Seconds of text timed before it is generated."""
-    margin: float = Field(default=0.02, ge=0)
+    margin: float = Field(default=0.01, ge=0)
     """Seconds added to the measured time of a window when a start is planned."""
     max_text: int = Field(default=5000, ge=1)
     """Characters of one speech at most."""

@@ -8,17 +8,26 @@ from collections.abc import AsyncIterator
 import numpy as np
 import soxr
 
-from jamflow_rt.beats import BEAT_MEL, BEAT_SAMPLES, HOP, N_FFT, SAMPLE_RATE
+from jamflow_rt.beats import BEAT_MEL, BEAT_SAMPLES, HOP, N_FFT, N_MELS, SAMPLE_RATE
 from jamflow_rt.codec.mel import mel_of
 from jamflow_rt.stream.score import Cell, Floats
 from jamflow_rt.stream.sources import Piece, Run
 
+OUTLOOK_FRAMES = 5
+"""Mel frames beyond a beat that are waited for before the beat is performed: 53 ms.
+
+The mouth prepares for what comes. Measured on 20 clips of the speaker whose motion was learned, a
+beat at a time, correlation of the mouth's opening with the real one: a whole beat known beyond it
+0.877, 8 frames 0.873, 4 frames 0.864, none 0.844; 0.893 with everything known.
+"""
 # Samples that a beat's mel frames see before and after the beat.
 _BEFORE = _AFTER = N_FFT // 2
 
 
 class BeatCutter:
-    """Sound of any chunk size → cells of a beat each. A beat comes out when its mel is certain.
+    """Sound of any chunk size → cells of a beat each.
+
+    A beat comes out when its mel and the `OUTLOOK_FRAMES` after it are certain.
 
     Args:
         sample_rate: of the sound that comes in.
@@ -34,6 +43,8 @@ class BeatCutter:
         )
         # Sound not yet cut, after `_BEFORE` samples of what came before it.
         self._buffer = np.zeros(_BEFORE, np.float32)
+        self.outlook: Floats | None = np.zeros((0, N_MELS), np.float32)
+        """(n, 100) mel that is certain beyond the last beat that came out; None after the last."""
 
     def push(self, sound: Floats, last: bool = False) -> list[Cell]:
         """Take sound in; returns the beats that are complete with it, with `last` all of them."""
@@ -44,12 +55,17 @@ class BeatCutter:
             left = len(self._buffer) - _BEFORE
             padding = -left % BEAT_SAMPLES + _AFTER
             self._buffer = np.concatenate([self._buffer, np.zeros(padding, np.float32)])
-        beats = max(0, len(self._buffer) - _BEFORE - _AFTER) // BEAT_SAMPLES
+        frames = max(0, len(self._buffer) - _BEFORE - _AFTER) // HOP
+        beats = max(0, frames - (0 if last else OUTLOOK_FRAMES)) // BEAT_MEL
+        if last:
+            self.outlook = None
         if not beats:
             return []
         end = _BEFORE + beats * BEAT_SAMPLES
         first = _BEFORE // HOP
-        mel = mel_of(self._buffer[: end + _AFTER])[first : first + beats * BEAT_MEL]
+        mel = mel_of(self._buffer[: (_BEFORE + frames * HOP) + _AFTER])[first : first + frames]
+        if not last:
+            self.outlook = mel[beats * BEAT_MEL :]
         sound, self._buffer = self._buffer[_BEFORE:end], self._buffer[end - _BEFORE :]
         silent = np.zeros(BEAT_MEL, np.int32)
         return [
@@ -69,14 +85,12 @@ class SoundSource:
     Args:
         sample_rate: of all of it.
         speech_id: for the cells.
-        look_ahead: beats that must be known beyond what is performed.
         run: runs a blocking function elsewhere.
     """
 
-    def __init__(self, sample_rate: int, speech_id: str, look_ahead: int, run: Run) -> None:
+    def __init__(self, sample_rate: int, speech_id: str, run: Run) -> None:
         self.sample_rate = sample_rate
         self._cutter = BeatCutter(sample_rate, speech_id)
-        self._look_ahead = look_ahead
         self._run = run
         self._chunks: asyncio.Queue[Floats | None] = asyncio.Queue()
 
@@ -100,7 +114,7 @@ class SoundSource:
                 [np.zeros(0, np.float32), *(chunk for chunk in chunks if chunk is not None)]
             )
             cells: list[Cell] = await self._run(self._cutter.push, sound, last)
-            yield Piece(cells, held=0 if last else self._look_ahead)
+            yield Piece(cells, outlook=self._cutter.outlook)
 
     def cancel(self) -> None:
         """See `Source`."""

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from jamflow_rt.beats import BEAT_MEL, MEL_RATE
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.stream.media import SpokenPhoneme, SpokenWord
-from jamflow_rt.stream.score import Cell
+from jamflow_rt.stream.score import Cell, Floats
 from jamflow_rt.text.characters import speakable, written_words
 from jamflow_rt.text.pauses import split_pauses, without_pauses
 from jamflow_rt.text.phonemes import SILENCE
@@ -37,8 +37,8 @@ class Piece:
     """Times from the piece's first cell."""
     phonemes: tuple[SpokenPhoneme, ...] = ()
     """Times from the piece's first cell."""
-    held: int = 0
-    """Cells at the end that may only be looked at until the next piece comes."""
+    outlook: Floats | None = None
+    """(n, 100) mel beyond the last cell, of sound that is still coming in."""
 
 
 Compose = Callable[[str], Piece]

@@ -38,11 +38,6 @@ class Studio:
     open_painter: Callable[[PortraitLike | None, int], Painter]
     """Opens a portrait at a size, in some tenths of a second; raises InvalidInput."""
 
-    @property
-    def look_ahead(self) -> int:
-        """Beats that a window sees beyond what it gives."""
-        return self.planner.config.look_ahead
-
     def performance(self, seed: int, voice: Voice) -> Performance:
         """A new performance: a past of silence and rest."""
         return Performance(self.space, self.vocoder, self.planner, seed, voice.number)

@@ -40,8 +40,6 @@ class Supply:
         on_progress: Callable[[], None],
         on_failure: Callable[[JamflowError], None],
     ) -> None:
-        self.waiting = False
-        """True in the middle of a speech: it may go on any moment, so little idling is wanted."""
         self._engine = engine
         self._performance = performance
         self._playout = playout
@@ -103,7 +101,10 @@ class Supply:
     def _wanted(self) -> float:
         if not self._performance.idle_next:
             return self._settings.speech_ahead
-        return self._settings.waiting_ahead if self.waiting else self._settings.idle_ahead
+        if not self._performance.score.awaiting:
+            return self._settings.idle_ahead
+        # What is awaited comes in time or nearly: idling is for when it does not.
+        return self._engine.estimate(self._performance.next_plan().beats)
 
     def _reach(self) -> int:
         """The first motion frame for which a window asked for now will be ready in time."""
