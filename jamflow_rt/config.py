@@ -162,7 +162,7 @@ class WindowConfig(StrictModel):
     opening: int = Field(default=2, ge=1)
     """The prefix of a speech's first window, when it is less: idling before it tells little, and
     a shorter window is there sooner."""
-    growth: tuple[int, ...] = (2, 4, 8)
+    growth: tuple[int, ...] = (2, 4, 8, 16)
     """New beats of the first, second, … window of a speech; the last number repeats."""
     look_ahead: int = Field(default=1, ge=0)
 

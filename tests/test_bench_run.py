@@ -29,7 +29,7 @@ KEYS = {
     "real_time_factor": {"evaluations_1", "evaluations_2"},
     "cost": {"text", "sampling", "vocoder", "rendering", "encoding", "sum"},
     "sessions": {"motion_only", "video", "encoded"},
-    "batching": {f"{what}_{beats}" for what in ("window", "ratio") for beats in (7, 9, 13)},
+    "batching": {f"{what}_{beats}" for what in ("window", "ratio") for beats in (7, 9, 13, 21)},
     "peak": {"cores", "peak", "own_product", "work", "share_1", "share_4"},
     "rendering": {"pixels_16", "pixels_24"},
     "interrupt": {f"silence_{which}" for which in LATENCY},
@@ -42,7 +42,7 @@ BARS = {
     "real_time_factor.evaluations_2": 0.1,
     "sessions.motion_only": 6,
     "sessions.video": 2,
-    "batching.ratio_13": 0.5,
+    "batching.ratio_21": 0.5,
     "interrupt.silence_95th": 60,
     "listening.latency_95th": 400,
 }

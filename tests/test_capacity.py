@@ -7,7 +7,7 @@ from jamflow_rt.config import WindowConfig
 from jamflow_rt.model.threads import Cores
 from jamflow_rt.stream.capacity import ENGINE_SHARE, MACHINE_SHARE, Capacity, Cost
 
-BEATS, NEW = 13, 8
+BEATS, NEW = 21, 16
 SECONDS = NEW * 0.16
 SIZE = 512 * 512
 

@@ -1,4 +1,4 @@
-"""Distils many guided steps of the joint model into few: the `distil` stage.
+"""Distils many guided steps of the joint model into few: the `distil` and the `halve` stage.
 
 The student is the same network, asked with the length of the step; a part of its training
 stays flow matching, so both ways of sampling are in one checkpoint.
@@ -44,6 +44,10 @@ class DistilRecipe:
     ema: float = 0.99
 
 
+HALVING = DistilRecipe(steps=900, evaluations=(2,), guidance=0.0, leaps=True)
+"""Of the `halve` stage: two steps of the student that sampled in four become one."""
+
+
 def train_distil(
     corpus: Path, prepared: Path, work: Path, taught: Path, weights: Path, recipe: DistilRecipe
 ) -> None:
@@ -53,7 +57,7 @@ def train_distil(
         corpus: folder of the `corpus` and `motion` stages.
         prepared: folder of `jamflow-rt prepare`.
         work: folder for the checkpoint and the loss curve.
-        taught: weights of the `joint` stage.
+        taught: weights of the stage before: of `joint`, or of `distil`.
         weights: safetensors file to write at every checkpoint.
         recipe: the numbers.
 
