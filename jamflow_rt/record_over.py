@@ -1,4 +1,4 @@
-"""A video's own pictures with another sound → an MP4 file."""
+"""A video's own pictures with another sound → an MP4 file, which says that it is synthetic."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from jamflow_rt.beats import MOTION_RATE, SAMPLE_RATE
 from jamflow_rt.errors import InvalidInput
-from jamflow_rt.record import FAST_START, add_sound, complete_or_nothing, file_kind, sound_frame
+from jamflow_rt.record import (
+    FAST_START,
+    SYNTHETIC_SOUND,
+    add_sound,
+    complete_or_nothing,
+    file_kind,
+    sound_frame,
+)
 
 _KEPT: Final = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
 """Kinds of pictures that players expect in an MP4; others are encoded anew."""
@@ -63,6 +70,7 @@ def record_over(video: Path, sound: NDArray[np.float32], path: Path) -> float:
             raise InvalidInput(f"{video.name} holds no video: give a file with pictures.")
         stream = source.streams.video[0]
         with av.open(str(partial), "w", format="mp4", options=FAST_START) as container:
+            container.metadata["comment"] = SYNTHETIC_SOUND
             take = _copied if stream.codec_context.codec.canonical_name in _KEPT else _encoded
             return _mux(container, take(source, container), sound)
 

@@ -15,6 +15,7 @@ from jamflow_rt.stream import events
 from jamflow_rt.stream.media import Frame, Playback
 from jamflow_rt.stream.session import Session
 from jamflow_rt.stream.settings import SessionSettings
+from tests.toy import toy_space
 
 if TYPE_CHECKING:
     from jamflow_rt.avatar import Avatar
@@ -59,6 +60,7 @@ class FakeSession:
         self.interrupts = 0
         self.error: Exception | None = None
         self._listeners: list[Callable[[events.Event], None]] = []
+        self._at_close: list[Callable[[Session], None]] = []
         self._queue: list[tuple[str, list[str]]] = []
         self._index = 0
         self._begin = 0.0
@@ -123,8 +125,14 @@ class FakeSession:
         self._index += 1
         return frame
 
+    def on_close(self, callback: Callable[[Session], None]) -> None:
+        self._at_close.append(callback)
+
     async def aclose(self) -> None:
+        callbacks, self._at_close = self._at_close, []
         self.closed = True
+        for callback in callbacks:
+            callback(cast(Session, self))
 
     def _finish(self, speech_id: str, words: list[str]) -> None:
         self._queue.pop(0)
@@ -142,6 +150,7 @@ class FakeSession:
 
 class FakeBundle:
     voices = ("plain",)
+    motion = toy_space()
 
 
 class FakeAvatar:
@@ -160,6 +169,7 @@ class FakeAvatar:
         portrait: str | None = None,
         voice: str | None = None,
         *,
+        pictures: bool = True,
         settings: SessionSettings | None = None,
     ) -> FakeSession:
         self.asked.append((portrait, voice))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import resource
+import struct
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from jamflow_rt.beats import SAMPLE_RATE, SAMPLES_PER_MOTION
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.errors import Failed, InvalidInput
-from jamflow_rt.record import file_kind, record
+from jamflow_rt.record import SYNTHETIC, file_kind, record, write_wav
+from jamflow_rt.sound_file import read_sound
 from jamflow_rt.stream.media import Frame
 
 FACE = FaceState(
@@ -191,3 +193,48 @@ def test_no_frames_make_no_file(tmp_path: Path) -> None:
 def test_an_odd_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="even"):
         record(frames(1, size=63), tmp_path / "face.mp4")
+
+
+def test_mp4_says_that_it_is_synthetic(tmp_path: Path) -> None:
+    path = tmp_path / "face.mp4"
+    record(frames(5), path)
+    with av.open(str(path)) as container:
+        assert container.metadata["comment"] == SYNTHETIC
+    assert "AI-generated" in SYNTHETIC and "synthetic=true" in SYNTHETIC
+
+
+def chunks(data: bytes) -> dict[bytes, bytes]:
+    """The chunks of a RIFF file; each must begin where the one before it ends."""
+    assert data[:4] == b"RIFF" and data[8:12] == b"WAVE"
+    assert struct.unpack("<I", data[4:8])[0] == len(data) - 8
+    return _chunks(data[12:])
+
+
+def _chunks(data: bytes) -> dict[bytes, bytes]:
+    found = {}
+    while data:
+        size = struct.unpack("<I", data[4:8])[0]
+        assert 8 + size + size % 2 <= len(data)
+        found[data[:4]] = data[8 : 8 + size]
+        data = data[8 + size + size % 2 :]
+    return found
+
+
+@pytest.mark.parametrize("samples", [0, 1, 959, 960])
+def test_wav_says_that_it_is_synthetic_and_stays_a_wav(tmp_path: Path, samples: int) -> None:
+    path = tmp_path / "voice.wav"
+    sound = np.linspace(-0.5, 0.5, samples, dtype=np.float32)
+    write_wav(sound, path)
+    found = chunks(path.read_bytes())
+    assert list(found) == [b"fmt ", b"data", b"LIST"]
+    assert found[b"LIST"][:4] == b"INFO"
+    texts = _chunks(found[b"LIST"][4:])
+    assert texts == {b"ICMT": SYNTHETIC.encode() + b"\0", b"ISFT": b"jamflow_rt\0"}
+    assert len(found[b"data"]) == 2 * samples
+    with wave.open(str(path)) as file:
+        assert file.getnframes() == samples
+        assert file.readframes(samples) == found[b"data"]
+    if samples:
+        np.testing.assert_allclose(read_sound(path), sound, atol=1 / 32767)
+        with av.open(str(path)) as container:
+            assert container.metadata["comment"] == SYNTHETIC

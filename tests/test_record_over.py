@@ -8,6 +8,7 @@ import pytest
 
 from jamflow_rt.beats import SAMPLE_RATE
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.record import SYNTHETIC_SOUND
 from jamflow_rt.record_over import record_over
 from jamflow_rt.sound_file import read_sound
 from tests.track_fakes import write_video
@@ -103,3 +104,13 @@ def test_what_will_not_do_is_named_and_leaves_nothing(tmp_path: Path) -> None:
         record_over(sound, tone(1), tmp_path / "out.mp4")
     assert packets(video) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sound.mp4", "talk.mp4", "text.mp4"]
+
+
+@pytest.mark.parametrize("name", ["talk.mp4", "talk.webm"])
+def test_it_says_that_its_voice_is_synthetic(tmp_path: Path, name: str) -> None:
+    codec = "libvpx" if name.endswith("webm") else "libx264"
+    out = tmp_path / "out.mp4"
+    record_over(write_video(tmp_path / name, GREYS, codec=codec), tone(1.6), out)
+    with av.open(str(out)) as container:
+        assert container.metadata["comment"] == SYNTHETIC_SOUND
+    assert "synthetic=true" in SYNTHETIC_SOUND

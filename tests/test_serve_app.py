@@ -6,7 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from jamflow_rt.config import ServerConfig
-from jamflow_rt.serve.app import MAX_OFFER, create_app, static_dir
+from jamflow_rt.serve.app import create_app, static_dir
+from jamflow_rt.serve.whep import MAX_OFFER
 from tests.serve_fakes import FakeAvatar
 
 SDP = {"content-type": "application/sdp"}
@@ -85,7 +86,7 @@ def test_not_ready_when_all_places_are_taken(
     avatar: FakeAvatar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(avatar.as_avatar(), ServerConfig(max_sessions=2), portraits=("mara",))
-    monkeypatch.setattr(type(app.state.viewers), "__len__", lambda viewers: 2)
+    monkeypatch.setattr(type(app.state.reception), "__len__", lambda reception: 2)
     with TestClient(app) as client:
         ready = client.get("/readyz")
     assert ready.status_code == 503

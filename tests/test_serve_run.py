@@ -32,7 +32,7 @@ class ClosableAvatar(FakeAvatar):
 @pytest.fixture
 def avatar(monkeypatch: pytest.MonkeyPatch) -> ClosableAvatar:
     avatar = ClosableAvatar()
-    monkeypatch.setattr(run.Avatar, "load", lambda path, max_sessions, by_capacity: avatar)
+    monkeypatch.setattr(run.Avatar, "load", lambda path, **settings: avatar)
     return avatar
 
 

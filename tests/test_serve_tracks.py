@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from jamflow_rt.serve.encoder import VideoEncoder
+from jamflow_rt.serve.encoder import SOUND_CLOCK, VideoEncoder
 from jamflow_rt.serve.tracks import (
     PACKET_SAMPLES,
+    SOUND_DELAY,
     Feed,
     Lane,
     PictureTrack,
@@ -94,12 +96,64 @@ async def test_picture_and_sound_of_a_frame_have_the_same_time_and_are_due_toget
         second = await tracks.sound.lane.get()
         assert picture.pts / 90_000 == pytest.approx(first.pts / 48_000)
         assert second.pts == first.pts + PACKET_SAMPLES
-        assert picture.due == first.due
+        assert picture.due == pytest.approx(first.due + SOUND_DELAY)
         assert second.due == pytest.approx(first.due + 0.02)
 
 
+async def test_decoded_sound_is_late_by_what_pictures_wait_for_it(tracks: Tracks) -> None:
+    # Noise has no period that could be mistaken for a delay.
+    noise = np.random.default_rng(0).normal(0, 0.1, 25 * 960).astype(np.float32)
+    sent = np.repeat(noise.reshape(25, 480, 2).mean(2), 2, axis=1).astype(np.float32)
+    decoder = av.CodecContext.create("opus", "r")
+    heard = []
+    for index in range(25):
+        tracks.feed.push(replace(make_frame(index), sound=sent[index]))
+        for _ in range(2):
+            packet = av.Packet(bytes(await tracks.sound.recv()))
+            heard += [frame.to_ndarray().mean(0) for frame in decoder.decode(packet)]
+    decoded = np.concatenate(heard)
+    reference = np.repeat(sent.ravel(), 2)
+    span = slice(SOUND_CLOCK // 10, SOUND_CLOCK // 2)
+    alike = [np.dot(np.roll(decoded, -delay)[span], reference[span]) for delay in range(1000)]
+    # Repeating samples, as the reference does, is half a sample of 24 kHz early.
+    assert np.argmax(alike) / SOUND_CLOCK == pytest.approx(SOUND_DELAY, abs=0.00005)
+
+
+async def test_what_leaves_late_is_planned_on_the_media_clock(
+    tracks: Tracks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    planned = []
+    # The session hands out its frames late: the third by 100 ms.
+    for index, late in enumerate((0.0, 0.03, 0.1, 0.0)):
+        with monkeypatch.context() as clock:
+            clock.setattr(loop, "time", lambda at=start + 0.04 * index + late: at)
+            tracks.feed.push(make_frame(index))
+        picture = await tracks.picture.lane.get()
+        first = await tracks.sound.lane.get()
+        second = await tracks.sound.lane.get()
+        assert picture.planned - first.planned == pytest.approx(SOUND_DELAY)
+        assert second.planned - first.planned == pytest.approx(0.02)
+        planned.append(first.planned - start)
+    assert planned == pytest.approx([0.0, 0.04, 0.08, 0.12])
+
+
+async def test_a_track_tells_what_was_planned_for_its_last_packet(tracks: Tracks) -> None:
+    assert tracks.sound.planned is tracks.picture.planned is None
+    tracks.feed.push(make_frame(0))
+    await tracks.sound.recv()
+    first = tracks.sound.planned
+    assert first is not None
+    await tracks.sound.recv()
+    assert tracks.sound.planned == pytest.approx(first + 0.02)
+    await tracks.picture.recv()
+    assert tracks.picture.planned == pytest.approx(first + SOUND_DELAY)
+
+
 async def test_sound_waits_for_the_encoder_but_not_for_long() -> None:
-    for delay, lead in ((0.004, 0.005), (5.0, 0.025)):
+    # Encoding starts early by what sound is late anyhow; only the rest is waited for.
+    for delay, lead in ((0.004, 0.0), (0.016, 0.020 - SOUND_DELAY), (5.0, 0.025 - SOUND_DELAY)):
         sound, picture = SoundTrack(), PictureTrack(VideoEncoder())
         now = asyncio.get_running_loop().time()
         Feed(sound, picture, lambda delay=delay: delay).push(make_frame(0))

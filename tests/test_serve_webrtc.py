@@ -21,9 +21,13 @@ from aiortc.mediastreams import MediaStreamTrack
 from starlette.applications import Starlette
 
 from jamflow_rt.config import ServerConfig
+from jamflow_rt.errors import InvalidInput, NotSupported
 from jamflow_rt.serve import webrtc
 from jamflow_rt.serve.app import create_app
-from tests.serve_fakes import FakeAvatar
+from jamflow_rt.serve.conversation import Conversation
+from jamflow_rt.serve.trickle import MAX_CANDIDATES, Fragment, parse_fragment
+from jamflow_rt.serve.webrtc import Viewer
+from tests.serve_fakes import FakeAvatar, FakeSession
 
 
 class Server:
@@ -264,3 +268,115 @@ async def test_the_end_of_the_server_ends_its_viewers() -> None:
         await peer.connect()
     assert server.avatar.sessions[0].closed
     await peer.connection.close()
+
+
+class Trickler:
+    """A client that sends its offer without a candidate, and a viewer that answers it."""
+
+    def __init__(self) -> None:
+        self.session = FakeSession()
+        self.viewer = Viewer(self.session, max_text=100)  # type: ignore[arg-type]
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.connection.addTransceiver("video", direction="recvonly")
+        self.tracks: list[MediaStreamTrack] = []
+        self.connection.on("track", self.tracks.append)
+        self.candidates: list[str] = []
+        self.user = ""
+
+    async def open(self) -> None:
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        lines = self.connection.localDescription.sdp.splitlines()
+        self.candidates = [line for line in lines if line.startswith("a=candidate:")]
+        self.user = next(line for line in lines if line.startswith("a=ice-ufrag:"))
+        late = ("a=candidate:", "a=end-of-candidates")
+        offer = "\r\n".join([line for line in lines if not line.startswith(late)] + [""])
+        answer = await self.viewer.answer(offer)
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+
+    def fragment(self, *candidates: str, user: str | None = None) -> Fragment:
+        head = [user or self.user, "m=video 9 UDP/TLS/RTP/SAVPF 0", "a=mid:0"]
+        return parse_fragment("\r\n".join([*head, *candidates, "a=end-of-candidates"]))
+
+    async def aclose(self) -> None:
+        await self.connection.close()
+        await self.viewer.aclose()
+
+
+@pytest.fixture
+async def trickler() -> AsyncIterator[Trickler]:
+    trickler = Trickler()
+    await trickler.open()
+    yield trickler
+    await trickler.aclose()
+
+
+async def test_candidates_that_come_after_the_offer_make_a_connection(
+    trickler: Trickler,
+) -> None:
+    assert trickler.candidates
+    task = trickler.viewer.start()
+    trickler.viewer.trickle(trickler.fragment(*trickler.candidates))
+    async with asyncio.timeout(20):
+        assert (await trickler.tracks[0].recv()).width == 64
+    remote = trickler.viewer._peer.remoteDescription.sdp
+    assert all(line in remote for line in trickler.candidates)
+    trickler.viewer.end()
+    await task
+    assert trickler.session.closed
+
+
+async def test_a_candidate_that_cannot_be_used_does_no_harm(trickler: Trickler) -> None:
+    trickler.viewer.trickle(
+        trickler.fragment("a=candidate:1 1 udp 1 no.such.host 9 typ host", *trickler.candidates)
+    )
+    task = trickler.viewer.start()
+    async with asyncio.timeout(20):
+        assert (await trickler.tracks[0].recv()).width == 64
+    trickler.viewer.end()
+    await task
+
+
+async def test_another_ice_user_is_a_restart_and_refused(trickler: Trickler) -> None:
+    with pytest.raises(NotSupported, match="cannot be restarted"):
+        trickler.viewer.trickle(trickler.fragment(user="a=ice-ufrag:somebody"))
+
+
+async def test_candidates_without_end_are_refused(trickler: Trickler) -> None:
+    many = trickler.fragment(*["a=candidate:1 1 udp 1 127.0.0.1 9 typ host"] * MAX_CANDIDATES)
+    trickler.viewer.trickle(many)
+    with pytest.raises(InvalidInput, match="no more"):
+        trickler.viewer.trickle(trickler.fragment(*trickler.candidates))
+
+
+async def test_names_that_must_be_resolved_do_not_hold_the_answer_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    added: list[str] = []
+    trickler = Trickler()
+
+    async def add(candidate: Any) -> None:
+        added.append("end" if candidate is None else candidate.ip)
+
+    monkeypatch.setattr(trickler.viewer._peer, "addIceCandidate", add)
+    await trickler.connection.setLocalDescription(await trickler.connection.createOffer())
+    offer = trickler.connection.localDescription.sdp
+    first = next(line for line in offer.splitlines() if line.startswith("a=candidate:"))
+    hidden = "a=candidate:9 1 udp 2113937151 4c3b-11.local 50001 typ host"
+    answer = await trickler.viewer.answer(offer.replace(first, f"{first}\r\n{hidden}"))
+    assert added == []
+    assert "m=video" in answer
+    await until(lambda: len(added) == 2)
+    assert added == ["4c3b-11.local", "end"]
+    await trickler.aclose()
+
+
+async def test_a_conversation_can_be_given(server: Server) -> None:
+    made: list[Conversation] = []
+
+    def converse(send: Callable[[str], None]) -> Conversation:
+        made.append(Conversation(FakeSession.as_session(), send, max_text=7))
+        return made[0]
+
+    viewer = Viewer(FakeSession.as_session(), max_text=100, converse=converse)
+    assert [viewer.conversation] == made
+    await viewer.aclose()

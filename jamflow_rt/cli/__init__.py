@@ -1,4 +1,4 @@
-"""The command line: say, voices, portrait, dub, serve, prepare, train, evaluate, bench."""
+"""The command line: say, voices, portrait, dub, serve, publish, prepare, train, evaluate, bench."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import typer
 
 from jamflow_rt.cli.dubbing import dub
 from jamflow_rt.cli.measuring import bench, evaluate
-from jamflow_rt.cli.speaking import portrait, say, serve, voices
+from jamflow_rt.cli.serving import publish, serve
+from jamflow_rt.cli.speaking import portrait, say, voices
 from jamflow_rt.cli.terminal import Commands
 from jamflow_rt.cli.training import prepare, train
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (say, voices, portrait, dub, serve, prepare, train, evaluate, bench):
+for command in (say, voices, portrait, dub, serve, publish, prepare, train, evaluate, bench):
     app.command()(command)
 
 

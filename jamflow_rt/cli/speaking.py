@@ -1,4 +1,4 @@
-"""`say`, `voices`, `portrait` and `serve`."""
+"""`say`, `voices` and `portrait`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jamflow_rt.cli.terminal import Model, Portrait, Voice, loaded, progress, say_so
-from jamflow_rt.config import ServerConfig
+from jamflow_rt.cli.terminal import Badge, Model, Portrait, Voice, loaded, progress, say_so
 from jamflow_rt.errors import InvalidInput
 
 # Heavy imports (torch, the models) stand inside the commands: --help answers at once.
@@ -28,6 +27,7 @@ def say(
         float, typer.Option("--speed", min=0.25, max=4.0, help="2 is twice as fast.")
     ] = 1.0,
     seed: Annotated[int, typer.Option("--seed", help="Another number, another take.")] = 0,
+    badge: Badge = True,
     model: Model = None,
 ) -> None:
     """Say TEXT: into an MP4 with the face, into a WAV, or through the speakers."""
@@ -41,7 +41,7 @@ def say(
     if text == "-":
         text = sys.stdin.read()
     settings = SessionSettings(speed=speed)
-    with loaded(model) as avatar:
+    with loaded(model, badge=badge) as avatar:
         frames = avatar.render_speech(
             text,
             portrait,
@@ -86,32 +86,3 @@ def portrait(
         raise InvalidInput(f"{photo.name} is no photograph: give one of {kinds}.")
     open_portrait(photo, landmarker).save(output)
     say_so(f"{output}: say it with --portrait {output}")
-
-
-def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
-    max_sessions: Annotated[
-        int, typer.Option(help="Viewers at the same time, if the machine can serve so many.")
-    ] = 4,
-    overcommit: Annotated[
-        bool, typer.Option("--overcommit", help="Admit so many whether or not it can.")
-    ] = False,
-    model: Model = None,
-) -> None:
-    """Serve the web page and WebRTC (WHEP)."""
-    from pydantic import ValidationError
-
-    from jamflow_rt.serve.run import serve as run
-
-    try:
-        config = ServerConfig(
-            host=host, port=port, max_sessions=max_sessions, overcommit=overcommit
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(
-            f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}."
-        ) from error
-    say_so("Loading …")
-    run(config, model, on_ready=lambda url: print(f"Serving on {url}  (Ctrl+C stops)", flush=True))

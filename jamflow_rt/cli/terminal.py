@@ -32,6 +32,11 @@ Portrait = Annotated[
 ]
 Voice = Annotated[str | None, typer.Option("--voice", help="Name of the voice.")]
 
+Badge = Annotated[
+    bool,
+    typer.Option("--badge/--no-badge", help="Mark pictures as made by a machine, in a corner."),
+]
+
 
 def console() -> Console:
     """Everything that is not a command's result goes to standard error."""
@@ -85,11 +90,11 @@ def counter() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def loaded(model: Path | None) -> Iterator[Avatar]:
+def loaded(model: Path | None, *, badge: bool = True) -> Iterator[Avatar]:
     """An avatar that is closed at the end."""
     from jamflow_rt.avatar import Avatar
 
-    with Avatar.load(model) as avatar:
+    with Avatar.load(model, badge=badge) as avatar:
         yield avatar
 
 

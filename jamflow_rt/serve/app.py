@@ -1,4 +1,4 @@
-"""The ASGI application: the demo page, WHEP signalling, health."""
+"""The ASGI application: pages, signalling, sockets, tokens, uploads, health."""
 
 from __future__ import annotations
 
@@ -9,25 +9,32 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import jamflow_rt
 from jamflow_rt.config import ServerConfig
-from jamflow_rt.errors import InvalidInput, JamflowError, NotSupported, Overloaded
-from jamflow_rt.render.portraits import portrait_names
+from jamflow_rt.errors import JamflowError, NotSupported
+from jamflow_rt.serve.auth import Gate, check_exposure
+from jamflow_rt.serve.body import BodyLimit
+from jamflow_rt.serve.exchange import Exchange
+from jamflow_rt.serve.ice import IceServers, ice_json
+from jamflow_rt.serve.metrics import Metrics, MetricsEndpoint
+from jamflow_rt.serve.origin import OriginCheck
+from jamflow_rt.serve.portraits import PortraitPacks
+from jamflow_rt.serve.portraits import routes as drawing_routes
+from jamflow_rt.serve.reception import Reception
+from jamflow_rt.serve.refusals import refusal
+from jamflow_rt.serve.uploads import UploadEndpoint, Uploads
 from jamflow_rt.serve.viewers import Viewers
+from jamflow_rt.serve.websocket import Sockets
+from jamflow_rt.serve.whep import Whep
 
 if TYPE_CHECKING:
     from jamflow_rt.avatar import Avatar
-
-MAX_OFFER: Final = 64 * 1024
-"""Longest SDP offer in bytes; browsers send about 6 kB."""
-SDP: Final = "application/sdp"
 
 HEADERS: Final = (
     (b"content-security-policy", b"default-src 'self'; img-src 'self' data:; base-uri 'none'"),
@@ -44,7 +51,7 @@ def static_dir() -> Path:
     Raises NotSupported when they are in neither place.
     """
     package = Path(jamflow_rt.__file__).parent
-    for place in (package / "serve" / "static", package.parent / "clients" / "web"):
+    for place in (package / "serve" / "static", package.parent / "clients" / "web" / "src"):
         if (place / "index.html").is_file():
             return place
     raise NotSupported(
@@ -57,41 +64,71 @@ def create_app(
 ) -> Starlette:
     """The server's application around a loaded avatar, which stays the caller's to close.
 
-    `portraits` are the names a viewer may ask for; by default the shipped ones.
+    Args:
+        avatar: gives the sessions.
+        config: of the server.
+        portraits: names a viewer may ask for, the usual one first; by default the shipped ones.
+
+    Raises:
+        InvalidInput: strangers could reach an open server, or a setting will not do.
     """
-    if portraits is None:
-        portraits = portrait_names()
-    viewers = Viewers(avatar, config, portraits=portraits, voices=avatar.bundle.voices)
-    endpoints = Endpoints(avatar, viewers, config, static_dir() / "index.html")
+    check_exposure(config)
+    gate = Gate(config)
+    packs = PortraitPacks(portraits)
+    uploads = Uploads(config, shelf=packs)
+    metrics = Metrics(lambda: avatar.alive)
+    reception = Reception(avatar, config, gate, uploads, metrics, packs.names)
+    ice = IceServers(config)
+    viewers = Viewers(reception, config, ice)
+    sockets = Sockets(
+        config,
+        avatar.bundle.motion,
+        lambda connection: gate.admit(connection, "view"),
+        lambda portrait, voice, pictures, grant: reception.open(
+            portrait, voice, pictures, grant, "websocket"
+        ),
+        converse=reception.converse,
+        beside=lambda viewer, grant: reception.keep_time(viewer.session, viewer.end),
+    )
+    limits = reception.limits
+    endpoints = Endpoints(reception, config, static_dir() / "index.html")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         await viewers.aclose()
+        await sockets.aclose()
+        uploads.clear()
 
     app = Starlette(
         routes=[
             Route("/", endpoints.page),
             Route("/healthz", endpoints.healthz),
             Route("/readyz", endpoints.readyz),
-            Route("/whep", endpoints.whep_open, methods=["POST"]),
-            Route("/whep/{viewer_id}", endpoints.whep_close, methods=["DELETE"]),
+            *Whep(viewers, ice, gate, limits).routes(),
+            *sockets.routes(),
+            *Exchange(gate, limits, lambda who: ice_json(ice.for_client(who))).routes(),
+            *UploadEndpoint(gate, limits, uploads, config).routes(),
+            *drawing_routes(packs, avatar.bundle.motion, avatar.bundle.voices),
+            *MetricsEndpoint(gate, metrics).routes(),
             Mount("/static", StaticFiles(directory=static_dir())),
         ],
-        exception_handlers={JamflowError: _explain},
+        exception_handlers={JamflowError: refusal},
         lifespan=lifespan,
     )
-    app.state.viewers = viewers
+    app.state.viewers, app.state.sockets, app.state.reception = viewers, sockets, reception
+    # From the outside in: headers on every answer, foreign pages turned away, bodies bounded.
+    app.add_middleware(BodyLimit, limits={"/v1/portraits": config.max_upload})
+    app.add_middleware(OriginCheck, config=config)
     app.add_middleware(SafeHeaders)
     return app
 
 
 class Endpoints:
-    """What answers the routes."""
+    """The page, and how the server is."""
 
-    def __init__(self, avatar: Avatar, viewers: Viewers, config: ServerConfig, page: Path) -> None:
-        self._avatar = avatar
-        self._viewers = viewers
+    def __init__(self, reception: Reception, config: ServerConfig, page: Path) -> None:
+        self._reception = reception
         self._config = config
         self._page = page
 
@@ -101,11 +138,11 @@ class Endpoints:
 
     async def healthz(self, request: Request) -> Response:
         """GET /healthz: whether the server can serve (else 503), and how full it is."""
-        alive = self._viewers.alive
+        alive = self._reception.alive
         return JSONResponse(
             {
                 "status": "ok" if alive else "failed",
-                "sessions": len(self._viewers),
+                "sessions": len(self._reception),
                 "max_sessions": self._config.max_sessions,
             },
             200 if alive else 503,
@@ -113,35 +150,10 @@ class Endpoints:
 
     async def readyz(self, request: Request) -> Response:
         """GET /readyz: whether one more viewer would be served; else 503 and why not."""
-        reason = self._avatar.obstacle
-        if reason is None and len(self._viewers) >= self._config.max_sessions:
-            reason = f"All {self._config.max_sessions} places of this server are taken."
+        reason = self._reception.obstacle
         if reason is not None:
             return JSONResponse({"status": "not ready", "reason": reason}, 503)
         return JSONResponse({"status": "ready"})
-
-    async def whep_open(self, request: Request) -> Response:
-        """POST /whep: an SDP offer in, the answer out; the Location is for DELETE."""
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != SDP:
-            raise HTTPException(415, f"Send an SDP offer as {SDP}, not {kind or 'untyped'}.")
-        body = await _body(request)
-        try:
-            offer = body.decode()
-        except UnicodeDecodeError as error:
-            raise InvalidInput("The body is not an SDP offer: it is not UTF-8.") from error
-        query = request.query_params
-        viewer_id, answer = await self._viewers.open(
-            offer, query.get("portrait"), query.get("voice")
-        )
-        headers = {"Location": f"/whep/{viewer_id}", "ETag": f'"{viewer_id}"'}
-        return Response(answer, 201, headers, media_type=SDP)
-
-    async def whep_close(self, request: Request) -> Response:
-        """DELETE /whep/{id}: end a viewer."""
-        if not await self._viewers.close(request.path_params["viewer_id"]):
-            raise HTTPException(404, "There is no such session; it may have ended already.")
-        return PlainTextResponse("ended")
 
 
 class SafeHeaders:
@@ -161,24 +173,3 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
-
-
-async def _body(request: Request) -> bytes:
-    """The request's body, at most MAX_OFFER bytes of it."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_OFFER:
-            raise HTTPException(413, f"An SDP offer has at most {MAX_OFFER} bytes.")
-    return body
-
-
-def _explain(request: Request, error: Exception) -> Response:
-    match error:
-        case InvalidInput():
-            return PlainTextResponse(str(error), 400)
-        case Overloaded():
-            headers = {"Retry-After": str(round(error.retry_after))}
-            return PlainTextResponse(str(error), 503, headers)
-        case _:
-            return PlainTextResponse(str(error), 500)

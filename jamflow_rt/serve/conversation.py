@@ -4,186 +4,230 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from typing import Final
+import time
+from collections.abc import Callable
+from typing import Final, Literal
 
 from jamflow_rt import protocol
-from jamflow_rt.errors import Failed, InvalidInput, JamflowError, Overloaded
+from jamflow_rt.errors import InvalidInput, JamflowError, Overloaded
+from jamflow_rt.serve.greeting import Greeting
+from jamflow_rt.serve.responses import Responses
+from jamflow_rt.serve.steering import FindPortrait, Steering
+from jamflow_rt.serve.telling import Telling, visemes
 from jamflow_rt.stream import events
+from jamflow_rt.stream.media import Frame
 from jamflow_rt.stream.session import Session
+from jamflow_rt.stream.studio import PortraitLike
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING: Final = 32
-"""Responses that may wait to be said. More is a runaway client."""
 MAX_INBOX: Final = 512
 """Messages read but not yet acted on."""
 
-
-class TextFeed(AsyncIterator[str]):
-    """A text that is still being written, as `Session.say` takes it."""
-
-    def __init__(self) -> None:
-        # Unbounded here: the protocol bounds the text. None marks the end.
-        self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
-
-    def append(self, delta: str) -> None:
-        """Add a piece."""
-        if delta:
-            self._pieces.put_nowait(delta)
-
-    def close(self) -> None:
-        """Nothing more comes."""
-        self._pieces.put_nowait(None)
-
-    async def __anext__(self) -> str:
-        piece = await self._pieces.get()
-        if piece is None:
-            # For whoever asks again after the end.
-            self._pieces.put_nowait(None)
-            raise StopAsyncIteration
-        return piece
+Reason = Literal["idle", "time", "server", "client", "failed"]
+"""Why a session ended, as `session.closed` tells it."""
+Allow = Callable[[protocol.ClientEvent], bool]
+"""Asked about every event that is in order; False, or Overloaded with a reason, turns it away."""
 
 
 class Conversation:
     """Reads a viewer's messages, steers its session, and tells it what the session does.
 
-    `receive` may be called as soon as messages come; `run` acts on them, in order.
+    `receive` and `receive_media` may be called as soon as messages come; `run` acts on them, in
+    order. Whoever sends the session's frames calls `frame` with each.
+
+    Args:
+        session: what is steered.
+        send: takes messages for the viewer; it may be called at any time.
+        max_text: longest text of one response, in characters.
+        scopes: what the viewer may do.
+        greeting: what the viewer is told first.
+        allow: turns events away that come too fast; without it they may come as fast as they like.
+        find_portrait: portraits by names from the network; without it those of `greeting`.
+        on_activity: called whenever `last_activity` moves.
+        now: monotonic time in seconds; tests pass their own.
     """
 
-    def __init__(self, session: Session, send: Callable[[str], None], *, max_text: int) -> None:
+    def __init__(
+        self,
+        session: Session,
+        send: Callable[[str], None],
+        *,
+        max_text: int,
+        scopes: frozenset[str] = protocol.SCOPES,
+        greeting: Greeting | None = None,
+        allow: Allow | None = None,
+        find_portrait: FindPortrait | None = None,
+        on_activity: Callable[[], None] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.last_activity = now()
+        """When the viewer last asked for something, or the session said something, on `now`'s
+        scale. The sound of a microphone does not count, the user's voice in it does."""
         self._session = session
         self._send_text = send
         self._max_text = max_text
-        self._protocol = protocol.Protocol(max_text)
+        self._scopes = scopes
+        self._greeting = greeting or Greeting()
+        self._allow = allow
+        self._on_activity = on_activity
+        self._now = now
+        self._protocol = protocol.Protocol(max_text, scopes, self._admit)
         self._inbox: asyncio.Queue[protocol.ClientEvent] = asyncio.Queue(MAX_INBOX)
-        # The open input text and the response that says it.
-        self._feed: TextFeed | None = None
-        self._feed_id: str | None = None
-        # Accepted and not yet done.
-        self._responses: set[str] = set()
+        self._telling = Telling()
+        self._responses = Responses()
+        self._steering = Steering(
+            session,
+            self._responses,
+            self._send,
+            self._greeting,
+            find_portrait or self._find_portrait,
+        )
+        # True when the viewer was told that the session has ended.
+        self._closed = False
+
+    @property
+    def playback_lag(self) -> float | None:
+        """Seconds by which the viewer's playback was behind the server when it last told."""
+        return self._steering.playback_lag
+
+    # What comes in
 
     def receive(self, message: str | bytes) -> None:
-        """Take a message from the viewer; what cannot be used is answered by an error event."""
-        for event in self._protocol.receive(message):
-            if isinstance(event, protocol.ErrorEvent):
-                self._send(event)
-                continue
-            try:
-                self._inbox.put_nowait(event)
-            except asyncio.QueueFull:
-                self._error("too_many_messages", "Messages come faster than they are used.", event)
+        """Take an event from the viewer; what cannot be used is answered by an error event."""
+        self._take(self._protocol.receive(message))
+
+    def receive_media(self, message: bytes) -> None:
+        """Take a binary media frame from the viewer, as `receive` takes events."""
+        self._take(self._protocol.receive_media(message))
 
     async def run(self) -> None:
         """Greet, then act on messages until cancelled."""
         unsubscribe = self._session.on_event(self._tell)
         try:
-            self._send(
-                protocol.SessionCreated(session_id=self._session.id, max_text=self._max_text)
-            )
+            self._send(self.created())
             self._send(protocol.StateChanged(state=self._session.state))
             while True:
-                await self._act(await self._inbox.get())
+                event = await self._inbox.get()
+                try:
+                    await self._steering.act(event)
+                except Exception:
+                    logger.exception("session %s: %s failed", self._session.id, event.type)
+                # A full inbox must not keep others on the loop waiting.
+                await asyncio.sleep(0)
         finally:
             unsubscribe()
-            self._close_feed()
+            await self._steering.aclose()
 
-    async def _act(self, event: protocol.ClientEvent) -> None:
+    # What goes out
+
+    def created(
+        self, *, resumed: bool = False, resume_token: str | None = None
+    ) -> protocol.SessionCreated:
+        """The first event of a connection; `run` sends that of the first connection.
+
+        Args:
+            resumed: the viewer comes back to this session over another connection.
+            resume_token: for the next time; without it that of the greeting.
+        """
+        return protocol.SessionCreated(
+            session_id=self._session.id,
+            max_text=self._max_text,
+            resume_token=resume_token or self._greeting.resume_token,
+            resumed=resumed,
+            voice=self._steering.settings.voice,
+            portrait=self._steering.settings.portrait,
+            voices=self._greeting.voices,
+            portraits=self._greeting.portraits,
+            media=self._greeting.media,
+            scopes=tuple(sorted(self._scopes)),
+            badge=self._greeting.badge,
+        )
+
+    def frame(self, frame: Frame) -> None:
+        """Tell what belongs to a frame that is sent to the viewer now."""
+        for viseme in visemes(frame):
+            self._send(viseme)
+
+    def tell_expiring(self, reason: Literal["idle", "time"], seconds: float) -> None:
+        """The session will end in some seconds."""
+        self._send(protocol.SessionExpiring(reason=reason, seconds=seconds))
+
+    def tell_closed(self, reason: Reason) -> None:
+        """The session has ended. Told once: the first reason is the true one."""
+        if not self._closed:
+            self._send(protocol.SessionClosed(reason=reason))
+            self._closed = True
+
+    def tell_limits(self, limit: int, remaining: int, reset_seconds: float) -> None:
+        """How much the viewer may still ask for."""
+        self._send(
+            protocol.RateLimits(limit=limit, remaining=remaining, reset_seconds=reset_seconds)
+        )
+
+    def _take(self, received: protocol.Received) -> None:
+        for event in received:
+            if isinstance(event, protocol.ErrorEvent):
+                self._send(event)
+                continue
+            if _asks(event):
+                self._note_activity()
+            # There is room: `_admit` saw to it.
+            self._inbox.put_nowait(event)
+
+    def _admit(self, event: protocol.ClientEvent) -> protocol.ErrorEvent | None:
+        """Why an event that is in order is not taken all the same."""
+        if self._closed:
+            return _turned_away("session_expired", "The session has ended; open a new one.", event)
+        if self._inbox.full():
+            reason = "Messages come faster than they are used."
+            return _turned_away("too_many_messages", reason, event)
+        reason = "Too many events; wait a moment."
         try:
-            match event:
-                case protocol.ResponseCreate():
-                    self._say(event.input, event)
-                case protocol.InputTextAppend():
-                    self._append(event)
-                case protocol.InputTextDone():
-                    self._close_feed()
-                case protocol.ResponseCancel():
-                    self._close_feed()
-                    await self._session.interrupt()
-        except InvalidInput as error:
-            param = "delta" if isinstance(event, protocol.InputTextAppend) else "input"
-            self._error("invalid_input", str(error), event, param)
+            if self._allow is None or self._allow(event):
+                return None
         except Overloaded as error:
-            self._error("overloaded", str(error), event)
-        except JamflowError as error:
-            self._error("failed", str(error), event)
-
-    def _say(self, text: str | TextFeed, event: protocol.ClientEvent) -> str:
-        if len(self._responses) >= MAX_WAITING:
-            raise Overloaded(f"{MAX_WAITING} responses wait already; let some be said first.")
-        speech = self._session.say(text)
-        self._responses.add(speech.id)
-        self._send(protocol.ResponseCreated(response_id=speech.id, event_id=event.event_id))
-        return speech.id
-
-    def _append(self, event: protocol.InputTextAppend) -> None:
-        if self._feed is None:
-            feed = TextFeed()
-            self._feed_id = self._say(feed, event)
-            self._feed = feed
-        self._feed.append(event.delta)
-
-    def _close_feed(self) -> None:
-        if self._feed is not None:
-            self._feed.close()
-        self._feed = self._feed_id = None
+            reason = str(error)
+        return _turned_away("rate_limited", reason, event)
 
     def _tell(self, event: events.Event) -> None:
-        match event:
-            case events.WordSpoken():
-                self._send(
-                    protocol.TranscriptDelta(
-                        response_id=event.speech_id,
-                        delta=event.text,
-                        start_ms=round(1000 * event.start),
-                        end_ms=round(1000 * event.end),
-                    )
-                )
-            case events.SpeechFinished():
-                self._done(event.speech_id, "completed", event.playback.spoken_text)
-            case events.SpeechInterrupted(error=None):
-                self._done(event.speech_id, "cancelled", event.playback.spoken_text)
-            case events.SpeechInterrupted():
-                self._failed(event.error)
-                self._done(event.speech_id, "failed", event.playback.spoken_text)
-            case events.StateChanged():
-                self._send(protocol.StateChanged(state=event.state))
-            case events.SessionFailed():
-                self._failed(event.error)
-            case (
-                events.SpeechStarted()
-                | events.UserStarted()
-                | events.UserStopped()
-                | events.Underrun()
-                | events.Metrics()
-            ):
-                pass
+        if not isinstance(event, events.Metrics | events.Underrun):
+            self._note_activity()
+        if isinstance(event, events.SpeechFinished | events.SpeechInterrupted):
+            self._responses.end(event.speech_id)
+            self._steering.ended(event.speech_id)
+            error = getattr(event, "error", None)
+            if error is not None and not isinstance(error, JamflowError):
+                logger.error("session %s: a response failed", self._session.id, exc_info=error)
+        for told in self._telling.told(event):
+            self._send(told)
+        if isinstance(event, events.SessionFailed):
+            self.tell_closed("failed")
 
-    def _done(self, response_id: str, status: protocol.DoneStatus, spoken_text: str) -> None:
-        self._responses.discard(response_id)
-        if response_id == self._feed_id and self._feed is not None:
-            # Further pieces of this text have nowhere to go: they fall into the closed feed.
-            self._feed.close()
-        self._send(
-            protocol.ResponseDone(response_id=response_id, status=status, spoken_text=spoken_text)
-        )
-
-    def _failed(self, error: Exception | None) -> None:
-        # What is no error of ours may tell of our insides: that stays in the log.
-        known = error if isinstance(error, JamflowError) else Failed("The response failed.")
-        code: protocol.ErrorCode = "invalid_input" if isinstance(known, InvalidInput) else "failed"
-        self._send(protocol.ErrorEvent(code=code, message=str(known)))
-
-    def _error(
-        self,
-        code: protocol.ErrorCode,
-        message: str,
-        event: protocol.ClientEvent,
-        param: str | None = None,
-    ) -> None:
-        self._send(
-            protocol.ErrorEvent(code=code, message=message, param=param, event_id=event.event_id)
-        )
+    def _note_activity(self) -> None:
+        self.last_activity = self._now()
+        if self._on_activity is not None:
+            self._on_activity()
 
     def _send(self, event: protocol.ServerEvent) -> None:
         self._send_text(protocol.dump_event(event))
+
+    def _find_portrait(self, name: str) -> PortraitLike:
+        if name not in self._greeting.portraits:
+            known = ", ".join(self._greeting.portraits) or "none to choose"
+            raise InvalidInput(f"There is no portrait {name!r}. There is: {known}.")
+        return name
+
+
+def _asks(event: protocol.ClientEvent) -> bool:
+    """Whether an event shows that somebody is there: some are sent without anybody's doing."""
+    match event:
+        case protocol.PlaybackPosition() | protocol.InputAudioAppend(purpose="hear"):
+            return False
+    return True
+
+
+def _turned_away(
+    code: protocol.ErrorCode, message: str, event: protocol.ClientEvent
+) -> protocol.ErrorEvent:
+    return protocol.ErrorEvent(code=code, message=message, event_id=event.event_id)

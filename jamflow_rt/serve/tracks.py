@@ -1,8 +1,12 @@
 """The two tracks of a viewer, fed from one place with one clock.
 
-aiortc tells the browser which sound and picture belong together by the time it *sends* them, not
-by their timestamps. So both tracks hold what they are given until the same instant: a frame's
-picture and the first half of its sound leave together, the second half 20 ms later.
+Both tracks hold what they are given until the same instant: a frame's picture and the first half
+of its sound leave together, the second half 20 ms later. More exactly, the picture leaves later by
+what the way to the ear adds to the sound, SOUND_DELAY.
+
+Browsers learn which sound belongs to which picture from sender reports, where aiortc writes when it
+really *sent* a packet. A busy machine sends late, and not both tracks alike. So each track
+remembers when its last packet was to leave (`planned`), for the reports to say that instead.
 """
 
 from __future__ import annotations
@@ -21,26 +25,41 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from jamflow_rt.beats import MOTION_RATE
-from jamflow_rt.serve.encoder import PACKET_SAMPLES, TICKS_PER_PICTURE, SoundEncoder, VideoEncoder
-from jamflow_rt.serve.resample import Doubler
+from jamflow_rt.beats import MOTION_RATE, SAMPLE_RATE
+from jamflow_rt.serve.encoder import (
+    PACKET_SAMPLES,
+    SOUND_CLOCK,
+    TICKS_PER_PICTURE,
+    SoundEncoder,
+    VideoEncoder,
+)
+from jamflow_rt.serve.resample import DELAY, Doubler
 from jamflow_rt.stream.media import Frame
 
 PACKET_SECONDS: Final = 0.02
 MAX_LEAD: Final = 0.025
-"""The longest that sound waits for its picture to be encoded, in seconds."""
+"""Seconds: when a picture takes longer to be encoded, its sound leaves before it."""
+OPUS_DELAY: Final = 312
+"""Samples at 48 kHz that Opus looks ahead (RFC 6716, section 2.1: 6.5 ms); decoders in browsers
+play them as silence first."""
+SOUND_DELAY: Final = DELAY / SAMPLE_RATE + OPUS_DELAY / SOUND_CLOCK
+"""7.2 ms: by so much decoded sound is late behind the time stamps of its packets."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Timed(Generic[T]):
-    """Something to send: when (event loop's clock), its time on the RTP clock, its epoch."""
+    """Something to send."""
 
     item: T
     due: float
+    """When it leaves, on the event loop's clock."""
     pts: int
+    """Its time on the RTP clock."""
     epoch: int
+    planned: float = 0.0
+    """When it would leave if this machine were never late; by the media clock."""
 
 
 class Lane(Generic[T]):
@@ -105,12 +124,14 @@ class SoundTrack(MediaStreamTrack):
 
     def __init__(self) -> None:
         super().__init__()
+        self.planned: float | None = None
+        """The `Timed.planned` of the last packet that was taken; None before the first."""
         # A session that was held up gives up to a second at once, and none of it shall be lost.
         self.lane: Lane[NDArray[np.int16]] = Lane(limit=50)
         self._doubler = Doubler()
         self._encoder = SoundEncoder()
 
-    def push(self, frame: Frame, due: float) -> None:
+    def push(self, frame: Frame, due: float, planned: float = 0.0) -> None:
         """Queue the two packets of a frame's sound; the first leaves at `due`."""
         doubled = self._doubler.push(frame.sound)
         pcm = np.round(np.clip(doubled, -1.0, 1.0) * 32767.0).astype(np.int16)
@@ -122,12 +143,14 @@ class SoundTrack(MediaStreamTrack):
                     due + half * PACKET_SECONDS,
                     (start + half) * PACKET_SAMPLES,
                     frame.epoch,
+                    planned + half * PACKET_SECONDS,
                 )
             )
 
     async def recv(self) -> av.Packet[AudioStream]:
         """The next packet, encoded, when it is due (aiortc's interface)."""
         timed = await self.lane.get_due()
+        self.planned = timed.planned
         return self._encoder.encode(timed.item, timed.pts)
 
     def stop(self) -> None:
@@ -144,14 +167,16 @@ class PictureTrack(MediaStreamTrack):
     def __init__(self, encoder: VideoEncoder) -> None:
         super().__init__()
         self._encoder = encoder
+        self.planned: float | None = None
+        """The `Timed.planned` of the last packet that was taken; None before the first."""
         self.lane: Lane[NDArray[np.uint8]] = Lane(limit=2)
         self._keyframe = True
 
-    def push(self, frame: Frame, due: float) -> None:
+    def push(self, frame: Frame, due: float, planned: float = 0.0) -> None:
         """Queue a frame's picture, to leave at `due`."""
         if frame.picture is not None:
             pts = round(frame.time * MOTION_RATE) * TICKS_PER_PICTURE
-            self.lane.put(Timed(frame.picture, due, pts, frame.epoch))
+            self.lane.put(Timed(frame.picture, due, pts, frame.epoch, planned))
 
     def request_keyframe(self) -> None:
         """Make the next picture complete in itself: the viewer lost the thread."""
@@ -169,6 +194,7 @@ class PictureTrack(MediaStreamTrack):
             if self.readyState != "live":
                 raise MediaStreamError
             if packet is not None:
+                self.planned = timed.planned
                 return packet
 
     def stop(self) -> None:
@@ -191,9 +217,16 @@ class Feed:
         self._picture = picture
         # How long encoding takes now; sound waits as long, so that both leave together.
         self._delay = delay
+        # The event loop's time at the start of the media clock, as the first frame tells.
+        self._begin: float | None = None
 
     def push(self, frame: Frame) -> None:
         """Queue a frame that is due now."""
-        due = asyncio.get_running_loop().time() + min(self._delay() * 1.25, MAX_LEAD)
-        self._sound.push(frame, due)
-        self._picture.push(frame, due)
+        now = asyncio.get_running_loop().time()
+        if self._begin is None:
+            self._begin = now - frame.time
+        lead = min(self._delay() * 1.25, MAX_LEAD)
+        due = now + max(0.0, lead - SOUND_DELAY)
+        planned = self._begin + frame.time
+        self._sound.push(frame, due, planned)
+        self._picture.push(frame, due + SOUND_DELAY, planned + SOUND_DELAY)

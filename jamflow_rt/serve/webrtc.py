@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import logging
 import secrets
-from collections.abc import Coroutine
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final, TypeAlias
 
-from aiortc import (
-    RTCConfiguration,
-    RTCDataChannel,
-    RTCPeerConnection,
-    RTCRtpSender,
-    RTCSessionDescription,
-)
-from aiortc.rtcrtpparameters import RTCRtpCodecCapability
+from aiortc import RTCDataChannel, RTCIceCandidate, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import SessionDescription
-from aiortc.stats import RTCRemoteInboundRtpStreamStats
 
-from jamflow_rt.errors import InvalidInput
-from jamflow_rt.serve.conversation import Conversation
+from jamflow_rt.config import IceServer
+from jamflow_rt.errors import InvalidInput, NotSupported
+from jamflow_rt.serve.conversation import Conversation, Reason
 from jamflow_rt.serve.encoder import VideoEncoder
+from jamflow_rt.serve.ice import rtc_configuration
+from jamflow_rt.serve.logs import session_log
+from jamflow_rt.serve.race import race
+from jamflow_rt.serve.sending import send_tracks, until_silent
 from jamflow_rt.serve.tracks import Feed, PictureTrack, SoundTrack
+from jamflow_rt.serve.trickle import MAX_CANDIDATES, Fragment, detach_slow
 from jamflow_rt.stream.session import Session
 
 logger = logging.getLogger(__name__)
@@ -33,8 +30,11 @@ CHANNEL: Final = "events"
 CONNECT_SECONDS: Final = 20.0
 """How long a viewer may take from the answer to a standing connection."""
 SILENCE_SECONDS: Final = 10.0
-"""A viewer whose reception reports stop for so long has vanished (ICE alone takes 30 s)."""
+"""A viewer whose reception reports stop for so long has vanished."""
 CLOSE_SECONDS: Final = 5.0
+
+Converse: TypeAlias = Callable[[Callable[[str], None]], Conversation]
+"""Makes a viewer's conversation of the function that sends it a message."""
 
 
 def offered_kinds(sdp: str) -> set[str]:
@@ -50,9 +50,23 @@ def offered_kinds(sdp: str) -> set[str]:
 
 
 class Viewer:
-    """A peer connection and the session it shows; owns both and ends both."""
+    """A peer connection and the session it shows; owns both and ends both.
 
-    def __init__(self, session: Session, *, max_text: int) -> None:
+    Args:
+        session: what is shown.
+        max_text: longest text of one response, in characters.
+        ice_servers: the server's own, with credentials (`IceServers.for_server`).
+        converse: makes the conversation; by default one that may do everything.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        max_text: int,
+        ice_servers: Iterable[IceServer] = (),
+        converse: Converse | None = None,
+    ) -> None:
         self.id: Final = secrets.token_urlsafe(16)
         self._session = session
         self._encoder = VideoEncoder()
@@ -61,31 +75,30 @@ class Viewer:
         # The viewer's data channel for events; a plain WHEP player opens none and only watches.
         self._channel: RTCDataChannel | None = None
         self._channel_open = asyncio.Event()
-        self._conversation = Conversation(session, self._send, max_text=max_text)
+        self.conversation: Final = (
+            Conversation(session, self._send, max_text=max_text)
+            if converse is None
+            else converse(self._send)
+        )
         self._connected = asyncio.Event()
         self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        # No STUN server: host candidates do on this machine and in this network, at once.
-        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        # Candidates that came after the offer, and the work of adding those.
+        self._candidates = 0
+        self._adding: set[asyncio.Task[None]] = set()
+        # The user names of the offer's ICE; others would mean a restart.
+        self._ice_users: frozenset[str] = frozenset()
+        self._peer = RTCPeerConnection(rtc_configuration(ice_servers))
         self._peer.on("connectionstatechange", self._on_state)
         self._peer.on("datachannel", self._on_channel)
 
     async def answer(self, sdp: str) -> str:
         """Answer an offer with our SDP, candidates included. Raises InvalidInput."""
         # Only what was offered: aiortc would wait for the transport of the rest for ever.
-        kinds = offered_kinds(sdp)
-        if "audio" in kinds:
-            sound = self._peer.addTransceiver(self._sound, direction="sendonly")
-            sound.setCodecPreferences(_codecs("audio", "audio/opus"))
-        if "video" in kinds:
-            picture = self._peer.addTransceiver(self._picture, direction="sendonly")
-            picture.setCodecPreferences(_codecs("video", "video/VP8", "video/rtx"))
-            # Our packets pass the sender's encoder by, so pleas for key frames must come to us.
-            picture.sender._send_keyframe = (  # type: ignore[method-assign]
-                self._picture.request_keyframe
-            )
+        send_tracks(self._peer, self._sound, self._picture, offered_kinds(sdp))
+        quick, slow = detach_slow(sdp)
         try:
-            await self._peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+            await self._peer.setRemoteDescription(RTCSessionDescription(quick, "offer"))
             await self._peer.setLocalDescription(await self._peer.createAnswer())
         # As in offered_kinds; also codecs that do not meet, and fingerprints that are missing.
         except Exception as error:
@@ -93,19 +106,42 @@ class Viewer:
             raise InvalidInput(
                 "The SDP offer cannot be answered; it must offer VP8 and Opus over DTLS."
             ) from error
+        self._ice_users = _ice_users(sdp)
+        if slow is not None:
+            self._add_later(slow)
         return self._peer.localDescription.sdp
 
-    def start(self) -> asyncio.Task[None]:
-        """Begin to serve; the task ends, everything released, when the viewer is gone."""
-        self._task = asyncio.create_task(self._run(), name=f"viewer-{self.id}")
+    def trickle(self, fragment: Fragment) -> None:
+        """Take candidates that the viewer found after its offer; they are tried in time.
+
+        Raises InvalidInput for too many, NotSupported when a restart of ICE is asked for.
+        """
+        if fragment.username is not None and fragment.username not in self._ice_users:
+            raise NotSupported(
+                "ICE cannot be restarted here; end this session by DELETE and open another."
+            )
+        if self._candidates + len(fragment.candidates) > MAX_CANDIDATES:
+            raise InvalidInput(f"A viewer may send {MAX_CANDIDATES} ICE candidates, no more.")
+        self._add_later(fragment)
+
+    def start(self, *beside: Coroutine[Any, Any, object]) -> asyncio.Task[None]:
+        """Begin to serve; the task ends, everything released, when the viewer is gone.
+
+        Args:
+            beside: work that goes on as long; when it ends, the viewer does.
+        """
+        self._task = asyncio.create_task(self._run(beside), name=f"viewer-{self.id}")
         return self._task
 
-    def end(self) -> None:
-        """Ask the viewer's task to end."""
+    def end(self, reason: Reason = "server") -> None:
+        """Ask the viewer's task to end; the client is told why."""
+        self.conversation.tell_closed(reason)
         self._ended.set()
 
     async def aclose(self) -> None:
         """Release everything. A started viewer does so by itself when it ends."""
+        for task in self._adding:
+            task.cancel()
         self._sound.stop()
         self._picture.stop()
         try:
@@ -116,12 +152,13 @@ class Viewer:
         finally:
             await self._session.aclose()
 
-    async def _run(self) -> None:
-        try:
-            await _first(self._serve(), self._talk(), self._watch(), self._ended.wait())
-        finally:
-            await self.aclose()
-            logger.info("viewer %s: ended", self.id)
+    async def _run(self, beside: tuple[Coroutine[Any, Any, object], ...]) -> None:
+        with session_log(self._session.id):
+            try:
+                await race(self._serve(), self._talk(), self._watch(), self._ended.wait(), *beside)
+            finally:
+                await self.aclose()
+                logger.info("viewer %s: ended", self.id)
 
     async def _serve(self) -> None:
         try:
@@ -137,27 +174,37 @@ class Viewer:
         feed = Feed(self._sound, self._picture, lambda: self._encoder.delay)
         async for frame in self._session:
             feed.push(frame)
+            if self._channel_open.is_set():
+                self.conversation.frame(frame)
 
     async def _talk(self) -> None:
         await self._channel_open.wait()
-        await self._conversation.run()
+        await self.conversation.run()
 
     async def _watch(self) -> None:
         """Return when a connected viewer no longer reports what it receives."""
         await self._connected.wait()
-        loop = asyncio.get_running_loop()
-        heard = loop.time()
-        latest: dict[str, datetime.datetime] = {}
-        while loop.time() - heard < SILENCE_SECONDS:
-            await asyncio.sleep(1.0)
-            for sender in self._peer.getSenders():
-                for key, report in (await sender.getStats()).items():
-                    if not isinstance(report, RTCRemoteInboundRtpStreamStats):
-                        continue
-                    if latest.get(key) != report.timestamp:
-                        latest[key] = report.timestamp
-                        heard = loop.time()
+        await until_silent(self._peer, SILENCE_SECONDS)
         logger.info("viewer %s: vanished", self.id)
+
+    def _add_later(self, fragment: Fragment) -> None:
+        # Names of mDNS take up to a second to resolve; the request does not wait for that.
+        self._candidates += len(fragment.candidates)
+        task = asyncio.create_task(self._add(fragment), name=f"candidates-{self.id}")
+        self._adding.add(task)
+        task.add_done_callback(self._adding.discard)
+
+    async def _add(self, fragment: Fragment) -> None:
+        await asyncio.gather(*map(self._add_candidate, fragment.candidates))
+        if fragment.complete:
+            await self._add_candidate(None)
+
+    async def _add_candidate(self, candidate: RTCIceCandidate | None) -> None:
+        try:
+            await self._peer.addIceCandidate(candidate)
+        # What is no address, of an unknown protocol, or late: the other candidates may do.
+        except Exception as error:
+            logger.info("viewer %s: candidate refused: %s", self.id, error)
 
     def _on_state(self) -> None:
         state = self._peer.connectionState
@@ -171,7 +218,7 @@ class Viewer:
             channel.close()
             return
         self._channel = channel
-        channel.on("message", self._conversation.receive)
+        channel.on("message", self.conversation.receive)
         self._channel_open.set()
 
     def _send(self, message: str) -> None:
@@ -179,18 +226,6 @@ class Viewer:
             self._channel.send(message)
 
 
-def _codecs(kind: str, *names: str) -> list[RTCRtpCodecCapability]:
-    return [c for c in RTCRtpSender.getCapabilities(kind).codecs if c.mimeType in names]
-
-
-async def _first(*work: Coroutine[Any, Any, object]) -> None:
-    """Run all until the first ends, cancel the others, and raise what the first one raised."""
-    tasks = [asyncio.ensure_future(each) for each in work]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()
+def _ice_users(sdp: str) -> frozenset[str]:
+    sections = [media.ice for media in SessionDescription.parse(sdp).media]
+    return frozenset(ice.usernameFragment for ice in sections if ice and ice.usernameFragment)

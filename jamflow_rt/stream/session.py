@@ -79,7 +79,7 @@ class Session:
         self._voice = voice
         self._settings = settings
         self._size = size
-        self._on_close = on_close
+        self._at_close: list[Callable[[Session], None]] = [on_close]
         self._loop = asyncio.get_running_loop()
         self._listeners: list[Callable[[Event], None]] = []
         self._speech_count = 0
@@ -159,6 +159,10 @@ class Session:
             known = ", ".join(sorted(EVENT_TYPES))
             raise InvalidInput(f"There is no event type {kind!r}; there are {known}.")
         return self.on_event(lambda event: callback(event) if event.type == kind else None)
+
+    def on_close(self, callback: Callable[[Session], None]) -> None:
+        """Call `callback` once when the session has ended, for whatever reason."""
+        self._at_close.append(callback)
 
     # What drives it
 
@@ -531,7 +535,8 @@ class Session:
         self._playout.clear()
         self._listeners.clear()
         self._ready.set()
-        self._on_close(self)
+        for callback in self._at_close:
+            callback(self)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -21,14 +21,17 @@ window.probe = {
     }, 10);
 
     const video = document.querySelector("video");
+    // Where the face is when this browser draws it itself.
+    const drawn = document.querySelector("#drawing:not([hidden])");
     const canvas = new OffscreenCanvas(64, 48);
     const drawing = canvas.getContext("2d", { willReadFrequently: true });
     let before = null;
-    const watch = () => {
-      const { videoWidth: width, videoHeight: height } = video;
+    const look = () => {
+      const width = drawn ? drawn.width : video.videoWidth;
+      const height = drawn ? drawn.height : video.videoHeight;
       // Where the default portrait has its mouth and chin.
       const mouth = [0.42 * width, 0.545 * height, 0.16 * width, 0.12 * height];
-      drawing.drawImage(video, ...mouth, 0, 0, 64, 48);
+      drawing.drawImage(drawn ?? video, ...mouth, 0, 0, 64, 48);
       const now = drawing.getImageData(0, 0, 64, 48).data;
       if (before) {
         const sum = now.reduce((total, value, at) => total + Math.abs(value - before[at]), 0);
@@ -38,9 +41,14 @@ window.probe = {
         this.pictures.push([performance.now(), sum / now.length, (4 * dark) / now.length]);
       }
       before = now;
+    };
+    const watch = () => {
+      look();
       video.requestVideoFrameCallback(watch);
     };
-    video.requestVideoFrameCallback(watch);
+    // What WebGL has drawn can be read until the browser shows it, and not later.
+    if (drawn) avatar.on("motion", look);
+    else video.requestVideoFrameCallback(watch);
   },
 
   /** The page's time at the moment the button is pressed, by the page itself. */

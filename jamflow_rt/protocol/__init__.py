@@ -1,0 +1,132 @@
+"""The wire events, and a state machine that reads them without touching a socket.
+
+The names follow OpenAI's Realtime API where it has one, `avatar.*` is ours. Every message is one
+JSON object with a `type`. The same bytes go over the WebRTC data channel and a WebSocket, which
+carries media beside them as binary messages (`jamflow_rt.protocol.binary`).
+
+A message that cannot be used becomes an `ErrorEvent` for the sender; the session lives on.
+"""
+
+from jamflow_rt.protocol.base import (
+    MAX_MESSAGE,
+    MAX_NAME,
+    SCOPES,
+    ClientMessage,
+    DoneStatus,
+    ErrorCode,
+    Event,
+    Media,
+    Scope,
+)
+from jamflow_rt.protocol.binary import MediaFrame, MediaKind, MotionPayload
+from jamflow_rt.protocol.client_events import (
+    CLIENT_TYPES,
+    DEFAULT_INPUT_RATE,
+    AvatarPause,
+    AvatarResume,
+    AvatarState,
+    ClientEvent,
+    InputAudioAppend,
+    InputAudioClear,
+    InputAudioCommit,
+    InputMotionAppend,
+    InputTextAppend,
+    InputTextDone,
+    ItemTruncate,
+    OutputAudioClear,
+    PlaybackPosition,
+    Purpose,
+    ResponseCancel,
+    ResponseCreate,
+    SessionUpdate,
+    parse_client_event,
+)
+from jamflow_rt.protocol.machine import Admit, Protocol, Received
+from jamflow_rt.protocol.server_events import (
+    SERVER_TYPES,
+    ErrorEvent,
+    ItemTruncated,
+    Metrics,
+    OutputAudioCleared,
+    OutputAudioStarted,
+    OutputAudioStopped,
+    RateLimits,
+    ResponseCreated,
+    ResponseDone,
+    ServerEvent,
+    SessionClosed,
+    SessionCreated,
+    SessionExpiring,
+    SessionUpdated,
+    SpeechStarted,
+    SpeechStopped,
+    StateChanged,
+    TranscriptDelta,
+    VisemeDelta,
+    parse_server_event,
+)
+
+__all__ = [
+    "CLIENT_TYPES",
+    "DEFAULT_INPUT_RATE",
+    "MAX_MESSAGE",
+    "MAX_NAME",
+    "SCOPES",
+    "SERVER_TYPES",
+    "Admit",
+    "AvatarPause",
+    "AvatarResume",
+    "AvatarState",
+    "ClientEvent",
+    "ClientMessage",
+    "DoneStatus",
+    "ErrorCode",
+    "ErrorEvent",
+    "Event",
+    "InputAudioAppend",
+    "InputAudioClear",
+    "InputAudioCommit",
+    "InputMotionAppend",
+    "InputTextAppend",
+    "InputTextDone",
+    "ItemTruncate",
+    "ItemTruncated",
+    "Media",
+    "MediaFrame",
+    "MediaKind",
+    "Metrics",
+    "MotionPayload",
+    "OutputAudioClear",
+    "OutputAudioCleared",
+    "OutputAudioStarted",
+    "OutputAudioStopped",
+    "PlaybackPosition",
+    "Protocol",
+    "Purpose",
+    "RateLimits",
+    "Received",
+    "ResponseCancel",
+    "ResponseCreate",
+    "ResponseCreated",
+    "ResponseDone",
+    "Scope",
+    "ServerEvent",
+    "SessionClosed",
+    "SessionCreated",
+    "SessionExpiring",
+    "SessionUpdate",
+    "SessionUpdated",
+    "SpeechStarted",
+    "SpeechStopped",
+    "StateChanged",
+    "TranscriptDelta",
+    "VisemeDelta",
+    "dump_event",
+    "parse_client_event",
+    "parse_server_event",
+]
+
+
+def dump_event(event: ClientEvent | ServerEvent) -> str:
+    """The event as it goes over the wire."""
+    return event.model_dump_json(exclude_none=True)

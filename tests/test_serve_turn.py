@@ -1,0 +1,160 @@
+"""A viewer that can only be reached through a TURN server: Debian's coturn."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamTrack
+from pydantic import SecretStr
+
+from jamflow_rt.config import IceServer, ServerConfig
+from jamflow_rt.serve.ice import IceServers, rtc_configuration
+from jamflow_rt.serve.webrtc import Viewer
+from tests.serve_fakes import FakeSession
+
+SECRET = "north wind"
+PROGRAM = shutil.which("turnserver")
+pytestmark = pytest.mark.skipif(
+    PROGRAM is None, reason="no TURN server: `apt-get install coturn` brings turnserver"
+)
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def turn_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A TURN server of this machine's own; the port it listens on."""
+    port = free_port()
+    folder = tmp_path_factory.mktemp("turn")
+    assert PROGRAM is not None
+    with subprocess.Popen(
+        [
+            PROGRAM,
+            "-n",
+            "--listening-ip=127.0.0.1",
+            "--relay-ip=127.0.0.1",
+            f"--listening-port={port}",
+            "--realm=tests.example",
+            "--use-auth-secret",
+            f"--static-auth-secret={SECRET}",
+            # Else it relays to no address of this machine.
+            "--allow-loopback-peers",
+            "--no-cli",
+            "--no-tls",
+            "--no-dtls",
+            f"--pidfile={folder / 'pid'}",
+            f"--userdb={folder / 'users'}",
+            "--log-file=stdout",
+            "--simple-log",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(folder),
+    ) as process:
+        try:
+            wait_for(port, process)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Until the TURN server takes connections."""
+    for _ in range(200):
+        assert process.poll() is None, "turnserver ended at once"
+        with socket.socket() as probe:
+            probe.settimeout(0.1)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail("turnserver does not listen")
+
+
+def make_servers(port: int, secret: str = SECRET, transport: str = "udp") -> IceServers:
+    turn = IceServer(urls=(f"turn:127.0.0.1:{port}?transport={transport}",))
+    return IceServers(ServerConfig(ice_servers=(turn,), turn_secret=SecretStr(secret)))
+
+
+@pytest.fixture
+async def viewer() -> AsyncIterator[Viewer]:
+    session = FakeSession()
+    viewer = Viewer(session, max_text=100)  # type: ignore[arg-type]
+    session.say("one two three four five six seven eight")
+    yield viewer
+    viewer.end()
+
+
+async def gathered(servers: IceServers) -> RTCPeerConnection:
+    """A client that knows no way but its TURN server, with its offer made."""
+    client = RTCPeerConnection(rtc_configuration(servers.for_client("mara"), relay_only=True))
+    client.addTransceiver("video", direction="recvonly")
+    client.addTransceiver("audio", direction="recvonly")
+    await client.setLocalDescription(await client.createOffer())
+    return client
+
+
+def candidates(sdp: str) -> list[str]:
+    return [line for line in sdp.splitlines() if line.startswith("a=candidate:")]
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_client_behind_a_relay_sees_and_hears(
+    turn_port: int, viewer: Viewer, transport: str
+) -> None:
+    client = await gathered(make_servers(turn_port, transport=transport))
+    tracks: dict[str, MediaStreamTrack] = {}
+    client.on("track", lambda track: tracks.update({track.kind: track}))
+    offer = client.localDescription.sdp
+    assert candidates(offer)
+    assert all(" typ relay" in line for line in candidates(offer))
+    answer = await viewer.answer(offer)
+    task = viewer.start()
+    await client.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+    async with asyncio.timeout(30):
+        pictures = [await tracks["video"].recv() for _ in range(5)]
+        sounds = [await tracks["audio"].recv() for _ in range(25)]
+    assert {picture.width for picture in pictures} == {64}
+    assert max(abs(sound.to_ndarray().astype(int)).max() for sound in sounds) > 8_000
+    await client.close()
+    viewer.end()
+    await task
+
+
+async def test_the_server_offers_its_relay_as_well(turn_port: int) -> None:
+    servers = make_servers(turn_port)
+    client = await gathered(servers)
+    viewer = Viewer(FakeSession.as_session(), max_text=100, ice_servers=servers.for_server())
+    answer = await viewer.answer(client.localDescription.sdp)
+    assert any(" typ relay" in line for line in candidates(answer))
+    await client.close()
+    await viewer.aclose()
+
+
+async def test_a_wrong_secret_is_refused(turn_port: int) -> None:
+    client = await gathered(make_servers(turn_port, secret="south wind"))
+    assert candidates(client.localDescription.sdp) == []
+    await client.close()
+
+
+async def test_credentials_of_the_past_are_refused(turn_port: int) -> None:
+    config = ServerConfig(
+        ice_servers=(IceServer(urls=(f"turn:127.0.0.1:{turn_port}?transport=udp",)),),
+        turn_secret=SecretStr(SECRET),
+        turn_seconds=60,
+    )
+    client = await gathered(IceServers(config, clock=lambda: 1_000_000_000.0))
+    assert candidates(client.localDescription.sdp) == []
+    await client.close()
