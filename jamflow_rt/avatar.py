@@ -31,7 +31,7 @@ from jamflow_rt.render.open_portrait import open_portrait
 from jamflow_rt.render.portrait import Portrait
 from jamflow_rt.render.portraits import DEFAULT_PORTRAIT
 from jamflow_rt.render.renderer import Renderer
-from jamflow_rt.stream.calibration import long_window
+from jamflow_rt.stream.calibration import trial_windows
 from jamflow_rt.stream.capacity import Capacity
 from jamflow_rt.stream.clock import MediaClock
 from jamflow_rt.stream.dub import dub_piece
@@ -109,6 +109,7 @@ class Avatar:
         max_sessions: int | None = None,
         by_capacity: bool = True,
         badge: bool = True,
+        warm: bool = True,
     ) -> Avatar:
         """Load a model and make it ready to answer quickly; takes seconds.
 
@@ -117,6 +118,8 @@ class Avatar:
             max_sessions: sessions at the same time; None leaves it to what the machine can serve.
             by_capacity: as for the class.
             badge: as for the class.
+            warm: measure the machine and do everything once; for a single `render_speech` or `dub`
+                it does not pay.
 
         Raises:
             InvalidInput: there is no bundle at `path`.
@@ -124,7 +127,8 @@ class Avatar:
         bundle = apart(lambda: Bundle.load(path))
         avatar = cls(bundle, max_sessions=max_sessions, by_capacity=by_capacity, badge=badge)
         try:
-            avatar.warm_up()
+            if warm:
+                avatar.warm_up()
         except BaseException:
             avatar.close()
             raise
@@ -279,8 +283,8 @@ class Avatar:
         self._timeline("Good morning, how are you?", 1.0, voice)
         # Twice: the first time pays for what is set up lazily, the second is measured.
         self._perform_something(voice)
-        window = long_window(self.bundle.motion, self.bundle.windows)
-        self._capacity.use_cores(self.engine.calibrate(window))
+        windows = trial_windows(self.bundle.motion, self._studio.planner)
+        self._capacity.use_cores(self.engine.calibrate(windows))
         self.engine.forget_estimates()
         self._perform_something(voice)
 

@@ -85,6 +85,7 @@ class FakeSampler:
     def __init__(self, break_at: int | None = None) -> None:
         self.batches: list[list[FakeRun]] = []
         self.started: list[Window] = []
+        self.prepared: list[int] = []
         self.break_at = break_at
 
     def start(self, window: Window) -> FakeRun:
@@ -92,6 +93,9 @@ class FakeSampler:
         run.broken = len(self.started) == self.break_at
         self.started.append(window)
         return run
+
+    def prepare(self, window: Window) -> None:
+        self.prepared.append(window.beats)
 
     def advance(self, runs: Sequence[FakeRun]) -> None:
         self.batches.append(list(runs))

@@ -10,12 +10,13 @@ from jamflow_rt.config import SamplingConfig
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.model.threads import Cores, apart
 from jamflow_rt.stream import calibration
-from jamflow_rt.stream.calibration import batch_costs, choose_cores, long_window
+from jamflow_rt.stream.calibration import batch_costs, choose_cores, trial_window, trial_windows
+from jamflow_rt.stream.windows import WindowPlanner
 from tests.stream_fakes import WINDOWS, FakeRun, FakeSampler, toy_space
 from tests.toy import toy_model
 from tests.toy import toy_space as shipped_space
 
-WINDOW = long_window(toy_space(), WINDOWS)
+WINDOW = trial_window(toy_space(), WINDOWS, 13)
 CORES = Cores(1, 1)
 
 
@@ -25,7 +26,13 @@ def test_the_window_is_one_of_a_long_speech() -> None:
     assert not WINDOW.mel_masked[: 4 * 15].any()
     assert WINDOW.motion_masked[4 * 4 :].all()
     sampler = Sampler(toy_model(), SamplingConfig(evaluations=1))
-    assert sampler.sample(long_window(shipped_space(), WINDOWS)).finite
+    assert sampler.sample(trial_window(shipped_space(), WINDOWS, 13)).finite
+
+
+def test_there_is_one_of_every_length() -> None:
+    planner = WindowPlanner(WINDOWS)
+    windows = trial_windows(toy_space(), planner)
+    assert tuple(window.beats for window in windows) == planner.lengths
 
 
 def test_batches_double_until_the_largest() -> None:

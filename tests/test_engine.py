@@ -236,7 +236,7 @@ def test_speaking_windows_tell_what_they_took(caplog: pytest.LogCaptureFixture) 
     # Nobody learns from a cold engine.
     engine.submit(window(7, 1), 1.0, name_of).result(5)
     assert costs == []
-    engine.calibrate(window(13, 1))
+    engine.calibrate([window(13, 1)])
     costs.clear()
     sampler.gate.clear()
     futures = [engine.submit(window(7, name), 1.0, name_of) for name in (1, 2, 0)]
@@ -259,9 +259,11 @@ def test_a_calibration_measures_batches_on_the_engines_thread() -> None:
 
     threads: set[str] = set()
     costs: list[Cost] = []
-    engine = Engine(Where(), max_batch=4, on_cost=costs.append)
+    sampler = Where()
+    engine = Engine(sampler, max_batch=4, on_cost=costs.append)
     before = torch.get_num_threads()
-    cores = engine.calibrate(window(13, 1))
+    cores = engine.calibrate([window(7, 1), window(13, 1)])
+    assert sampler.prepared == [7, 13]
     assert cores.together >= cores.alone >= 1
     assert threads == {"jamflow-engine"}
     assert torch.get_num_threads() == before
@@ -270,7 +272,7 @@ def test_a_calibration_measures_batches_on_the_engines_thread() -> None:
     assert engine.submit(window(7, 3), 1.0, name_of).result(5) == 3.0
     engine.close()
     with pytest.raises(Failed, match="not running"):
-        engine.calibrate(window(13, 1))
+        engine.calibrate([window(13, 1)])
 
 
 def test_a_batch_has_cores_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +287,7 @@ def test_a_batch_has_cores_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     sampler = Counting()
     sampler.gate.set()
     engine = Engine(sampler)
-    engine.calibrate(window(7, 1))
+    engine.calibrate([window(7, 1)])
     engine.submit(window(7, 1), 1.0, name_of).result(5)
     sampler.gate.clear()
     # The first holds the engine until the others have come.
@@ -306,7 +308,7 @@ def test_a_failing_calibration_is_told(fatal: bool, caplog: pytest.LogCaptureFix
 
     engine = Engine(Refusing())
     with pytest.raises(Failed, match="killed" if fatal else "not this one"):
-        engine.calibrate(window(13, 1))
+        engine.calibrate([window(13, 1)])
     assert engine.alive != fatal
     engine.close()
 

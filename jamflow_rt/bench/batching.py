@@ -76,6 +76,7 @@ def measure_batching(bundle: Bundle, sessions: int, repeats: int, cores: Cores) 
     batches = []
     for new in sorted(set(bundle.windows.growth)):
         windows = [speech_window(bundle, new, seed) for seed in range(sessions)]
+        sampler.prepare(windows[0])
         one_by_one, together = [], []
         # In turns, so that a disturbance from outside meets both; the first turn warms up.
         for _ in range(repeats + 1):

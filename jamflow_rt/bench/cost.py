@@ -57,6 +57,7 @@ async def measure_cost(
 ) -> dict[str, float]:
     """Seconds of each stage per sounding second, one stage after the other."""
     synthesiser = Synthesiser(bundle)
+    synthesiser.prepare()
     encoder = FrameEncoder()
     # The first of everything compiles, allocates and fills caches.
     warm = synthesiser(sentences[0])
@@ -88,6 +89,7 @@ def measure_factors(
     found = {}
     for count in evaluations:
         synthesiser = Synthesiser(bundle, evaluations=count)
+        synthesiser.prepare()
         # The first of everything compiles, allocates and fills caches.
         synthesiser(sentences[0])
         watch = Stopwatch()

@@ -117,7 +117,7 @@ def publish(
 
     config = _config(ice_servers=_ice_servers(ice_server), turn_secret=turn_secret)
     servers = IceServers(config).for_server()
-    with loaded(model, badge=badge) as avatar:
+    with loaded(model, badge=badge, live=True) as avatar:
         asyncio.run(publish_lines(avatar, url, sys.stdin, token, servers, portrait, voice))
 
 

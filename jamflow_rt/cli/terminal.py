@@ -90,11 +90,11 @@ def counter() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def loaded(model: Path | None, *, badge: bool = True) -> Iterator[Avatar]:
-    """An avatar that is closed at the end."""
+def loaded(model: Path | None, *, badge: bool = True, live: bool = False) -> Iterator[Avatar]:
+    """An avatar that is closed at the end; `live` for sessions, not for a file."""
     from jamflow_rt.avatar import Avatar
 
-    with Avatar.load(model, badge=badge) as avatar:
+    with Avatar.load(model, badge=badge, warm=live) as avatar:
         yield avatar
 
 

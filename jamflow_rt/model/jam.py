@@ -114,7 +114,7 @@ class JamFlow(nn.Module):
         geometry = self.geometry(mel.shape[1], motion.shape[1], mel.device)
         a = self.audio.embed(mel, c.mel, c.mel_masked, c.text)
         e = self.motion.embed(motion, c.motion, c.motion_masked, c.given)
-        voice = self.audio.embed_voice(c.voice, len(t))
+        voice = self.audio.embed_voice(c.voice, t.shape[0])
         audio_time, audio_shared = self.audio.embed_time(t, c.step, voice)
         motion_time, motion_shared = self.motion.embed_time(t, c.step)
         for index in range(self.config.depth):

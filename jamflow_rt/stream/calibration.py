@@ -18,6 +18,7 @@ from jamflow_rt.flow.noise import window_noise
 from jamflow_rt.flow.window import Window
 from jamflow_rt.model.threads import Cores, compute_on, measured_cores
 from jamflow_rt.stream.capacity import Cost
+from jamflow_rt.stream.windows import WindowPlanner
 
 if TYPE_CHECKING:
     from jamflow_rt.stream.engine import WindowSampler
@@ -32,9 +33,13 @@ BATCH = 4
 """Windows with which the number of cores for batches is tried."""
 
 
-def long_window(space: MotionSpace, config: WindowConfig) -> Window:
-    """A window like those of a session that speaks on, after a past of silence."""
-    beats = config.prefix + config.growth[-1] + config.look_ahead
+def trial_windows(space: MotionSpace, planner: WindowPlanner) -> list[Window]:
+    """One of every length in use, the longest last."""
+    return [trial_window(space, planner.config, beats) for beats in planner.lengths]
+
+
+def trial_window(space: MotionSpace, config: WindowConfig, beats: int) -> Window:
+    """A window of a session that speaks, after a past of silence."""
     free = np.arange(beats) >= config.prefix
     mel_noise, motion_noise = window_noise(0, 0, beats, space.size)
     return Window(

@@ -40,6 +40,10 @@ class WindowSampler(Protocol):
         """Take up a window."""
         ...
 
+    def prepare(self, window: Window) -> None:
+        """Do beforehand what makes windows of this length faster."""
+        ...
+
     def advance(self, runs: Sequence[Any]) -> None:
         """Make one step for all `runs`, which are of one length, in one forward pass."""
         ...
@@ -115,7 +119,7 @@ class Engine:
         self._changed = threading.Condition()
         # Guarded by `_changed`: submitted and not yet taken up.
         self._inbox: list[_Task] = []
-        self._calibrations: list[tuple[Window, Future[Cores]]] = []
+        self._calibrations: list[tuple[Sequence[Window], Future[Cores]]] = []
         self._closing = False
         self._ending: Failed | None = None
         # Touched by the engine thread only.
@@ -176,13 +180,14 @@ class Engine:
             self._changed.notify()
         return task.future
 
-    def calibrate(self, window: Window) -> Cores:
-        """Find out on how many cores windows are fastest here, and what batches of them cost.
+    def calibrate(self, windows: Sequence[Window]) -> Cores:
+        """Prepare for windows, find out on how many cores they are fastest, and what they cost.
 
         To be called before sessions are: meanwhile nothing else is sampled.
 
         Args:
-            window: like those of a session that speaks on.
+            windows: one of every length there will be; the last is like those of a session that
+                speaks on, and is measured.
 
         Returns:
             The numbers of cores that the engine computes on from now on.
@@ -194,7 +199,7 @@ class Engine:
         with self._changed:
             if self._closing:
                 raise Failed("The engine is not running; load the avatar again.")
-            self._calibrations.append((window, future))
+            self._calibrations.append((windows, future))
             self._changed.notify()
         return future.result()
 
@@ -254,8 +259,11 @@ class Engine:
     def _calibrate(self) -> None:
         while self._calibrations:
             # It stays in the list until it is answered: if the thread dies of it, somebody waits.
-            window, future = self._calibrations[0]
+            windows, future = self._calibrations[0]
+            window = windows[-1]
             try:
+                for each in windows:
+                    self._sampler.prepare(each)
                 cores = self._cores = choose_cores(self._sampler, window)
                 for cost in batch_costs(self._sampler, window, self._max_batch, cores):
                     self._on_cost(cost)

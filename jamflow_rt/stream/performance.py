@@ -159,6 +159,8 @@ class Performance:
         """
         if not self.firm <= frame <= self.frame:
             raise InvalidInput(f"Cannot go back to {frame}: only {self.firm}…{self.frame} is idle.")
+        if frame == self.frame:
+            return  # a speech that was about to go on does not begin anew
         self._truncate(frame)
         self._voice, self._windows = None, 0
 
