@@ -190,6 +190,25 @@ def test_serve_refuses_impossible_settings(cli: Cli, option: str, value: str) ->
     assert option in result.stderr
 
 
+def test_a_server_that_strangers_reach_wants_a_key(cli: Cli) -> None:
+    result = cli("serve", "--host", "0.0.0.0", "--port", 0)
+    assert result.exit_code == 2
+    assert "--insecure" in result.stderr and "JAMFLOW_AUTH_KEY" in result.stderr
+
+
+def test_a_key_that_can_be_guessed_is_refused_and_not_repeated(cli: Cli) -> None:
+    result = cli("serve", "--auth-key", "hunter2", "--port", 0)
+    assert result.exit_code == 2
+    assert "characters" in result.stderr and "hunter2" not in result.stderr
+
+
+@pytest.mark.parametrize("url", ["turn:relay.example.org", "http://relay.example.org", ""])
+def test_a_relay_that_cannot_be_used_is_told_before_anything_is_loaded(cli: Cli, url: str) -> None:
+    result = cli("serve", "--ice-server", url, "--port", 0)
+    assert result.exit_code == 2
+    assert "stun:" in result.stderr or "turn_secret" in result.stderr
+
+
 @pytest.mark.parametrize("error", [NotSupported("The port is taken."), Failed("It broke.")])
 def test_other_failures_end_with_exit_code_1(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, error: Exception
