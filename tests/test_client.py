@@ -54,7 +54,7 @@ async def frames_until(session: RemoteSession, done: Any) -> list[RemoteFrame]:
 
 async def test_a_speech_is_heard_with_its_words(session: RemoteSession) -> None:
     speech = session.say("good morning")
-    frames = await frames_until(session, lambda: speech.done and session._sounding is None)
+    frames = await frames_until(session, lambda: speech.done and session._speeches.sounding is None)
     playback = await speech
     assert playback.spoken_text == speech.spoken_text == "good morning"
     assert not speech.interrupted

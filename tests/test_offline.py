@@ -46,7 +46,7 @@ def test_frames_bring_their_words_phonemes_and_coefficients() -> None:
 def test_windows_grow_through_all_pieces() -> None:
     engine = InlineEngine()
     render(engine, *["abcdefgh"] * 10)  # 4 beats each: 2 + 4 + 4 · 8 + 2
-    assert [w.beats for w in engine.sampler.started] == [9, 7, 9, 13, 13, 13, 13, 7, 9]
+    assert [w.beats for w in engine.sampler.started] == [9, 5, 9, 13, 13, 13, 13, 7, 9]
 
 
 async def test_the_sound_is_what_a_live_session_says() -> None:

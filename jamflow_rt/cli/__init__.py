@@ -1,4 +1,4 @@
-"""The command line: say, voices, portrait, dub, serve, publish, prepare, train, evaluate, bench."""
+"""The command line: every command stands in a module with its kin."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from jamflow_rt.cli.dubbing import dub
+from jamflow_rt.cli.loading import load
 from jamflow_rt.cli.measuring import bench, evaluate
 from jamflow_rt.cli.serving import publish, serve
 from jamflow_rt.cli.speaking import portrait, say, voices
@@ -21,7 +22,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (say, voices, portrait, dub, serve, publish, prepare, train, evaluate, bench):
+COMMANDS = (say, voices, portrait, dub, serve, publish, load, prepare, train, evaluate, bench)
+for command in COMMANDS:
     app.command()(command)
 
 

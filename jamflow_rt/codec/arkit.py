@@ -10,11 +10,21 @@ A surface mesh cannot tell cheekPuff, tongueOut and jawForward; they are always 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jamflow_rt.codec.arkit_landmarks import (
+    LEFT,
+    MIDDLES,
+    RIGHT,
+    USED,
+    HalfWays,
+    split_middles,
+    split_ways,
+    sums_of_used,
+)
 from jamflow_rt.codec.face import N_LANDMARKS, FaceState
 from jamflow_rt.errors import InvalidInput
 
@@ -56,57 +66,67 @@ ARKIT_NAMES: Final[tuple[str, ...]] = (
 ALWAYS_ZERO: Final = frozenset({"cheekPuff", "tongueOut", "jawForward"})
 
 _EYE_DISTANCE: Final = 8.8
-_CHIN: Final = (152, 148, 377)
+_OUTWARD: Final = np.array([[LEFT.outward], [RIGHT.outward]], np.float32)
+
+_BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "eyeBlink": (0.15, 0.75),
+    "eyeLookDown": (0.05, 0.4),
+    "eyeLookIn": (0.04, 0.5),
+    "eyeLookOut": (0.04, 0.5),
+    "eyeLookUp": (0.05, 0.4),
+    "eyeSquint": (0.15, 0.4),
+    "eyeWide": (0.1, 0.4),
+    "jawLeft": (0.15, 1.0),
+    "jawRight": (0.15, 1.0),
+    "jawOpen": (0.08, 1.7),
+    "mouthClose": (0.08, 1.7),
+    "mouthFunnel": (0.25, 1.5),
+    "mouthPucker": (0.25, 1.5),
+    "mouthLeft": (0.12, 0.9),
+    "mouthRight": (0.12, 0.9),
+    "mouthSmile": (0.12, 0.8),
+    "mouthFrown": (0.2, 0.8),
+    "mouthDimple": (0.2, 0.7),
+    "mouthStretch": (0.15, 0.8),
+    "mouthRollLower": (0.15, 0.6),
+    "mouthRollUpper": (0.15, 0.6),
+    "mouthShrugLower": (0.3, 0.9),
+    "mouthShrugUpper": (0.3, 0.9),
+    "mouthPress": (0.15, 0.7),
+    "mouthLowerDown": (0.2, 0.9),
+    "mouthUpperUp": (0.25, 0.9),
+    "browDown": (0.06, 0.45),
+    "browInnerUp": (0.08, 0.6),
+    "browOuterUp": (0.08, 0.6),
+    "cheekSquint": (0.25, 0.7),
+    "noseSneer": (0.15, 0.5),
+}
+"""What is 0 and what is 1 of each coefficient: in centimetres, of the eyelids as shares."""
 
 
-class _Side(NamedTuple):
-    """Landmarks of one half of the face."""
-
-    name: str
-    outward: int  # the sign of x away from the nose
-    eye_corners: tuple[int, int]  # outer, inner
-    upper_lid: tuple[int, ...]
-    lower_lid: tuple[int, ...]
-    iris: int
-    brow_inner: tuple[int, ...]
-    brow_outer: tuple[int, ...]
-    mouth_corner: int
-    upper_lip: tuple[int, int]  # outer edge, inner edge
-    lower_lip: tuple[int, int]  # outer edge, inner edge
-    cheek: int
-    nose_wing: int
+def _places(name: str) -> int | slice:
+    """Where a coefficient stands in `ARKIT_NAMES`, or both sides of it: the left one, the right."""
+    if name in ARKIT_NAMES:
+        return ARKIT_NAMES.index(name)
+    left, right = (ARKIT_NAMES.index(name + side.name) for side in (LEFT, RIGHT))
+    return slice(left, right + 1, right - left)
 
 
-_LEFT: Final = _Side(
-    name="Left",
-    outward=1,
-    eye_corners=(263, 362),
-    upper_lid=(385, 386, 387),
-    lower_lid=(380, 374, 373),
-    iris=473,
-    brow_inner=(285, 295),
-    brow_outer=(300, 293),
-    mouth_corner=291,
-    upper_lip=(269, 311),
-    lower_lip=(405, 402),
-    cheek=425,
-    nose_wing=358,
-)
-_RIGHT: Final = _Side(
-    name="Right",
-    outward=-1,
-    eye_corners=(33, 133),
-    upper_lid=(158, 159, 160),
-    lower_lid=(153, 145, 144),
-    iris=468,
-    brow_inner=(55, 65),
-    brow_outer=(70, 63),
-    mouth_corner=61,
-    upper_lip=(39, 81),
-    lower_lip=(181, 178),
-    cheek=205,
-    nose_wing=129,
-)
+_PLACES: Final = {name: _places(name) for name in _BOUNDS}
+# Under a closed lid the tracked iris follows the lid.
+_OF_OPEN_EYES: Final = ("eyeSquint", "eyeLookOut", "eyeLookIn", "eyeLookDown", "eyeLookUp")
+_OF_CLOSED_LIPS: Final = ("mouthShrugUpper", "mouthShrugLower", "mouthDimple", "mouthPress")
+
+
+def _scale() -> tuple[Floats, Floats]:
+    """(52, 1) each: what is 0, and one over the way from 0 to 1."""
+    zero, one = np.zeros((len(ARKIT_NAMES), 1)), np.ones((len(ARKIT_NAMES), 1))
+    for name, bounds in _BOUNDS.items():
+        zero[_PLACES[name]], one[_PLACES[name]] = bounds
+    return zero.astype(np.float32), (1 / (one - zero)).astype(np.float32)
+
+
+_ZERO, _SLOPE = _scale()
 
 
 class ArkitMap:
@@ -115,11 +135,10 @@ class ArkitMap:
     def __init__(self, neutral: Floats) -> None:
         if neutral.shape != (N_LANDMARKS, 3) or not np.isfinite(neutral).all():
             raise InvalidInput(f"A mesh at rest is ({N_LANDMARKS}, 3), not {neutral.shape}.")
-        self._neutral = neutral.astype(np.float32)
-        corners = (_LEFT.eye_corners[0], _RIGHT.eye_corners[0])
-        self._unit = float(
-            np.linalg.norm(neutral[corners[0]] - neutral[corners[1]]) / _EYE_DISTANCE
-        )
+        corners = (LEFT.eye_corners[0], RIGHT.eye_corners[0])
+        unit = float(np.linalg.norm(neutral[corners[0]] - neutral[corners[1]]) / _EYE_DISTANCE)
+        self._sums = sums_of_used() / np.float32(unit)
+        self._rest = _Rest(*self._measure(neutral[None].astype(np.float32)))
 
     def coefficients(self, meshes: Floats) -> Floats:
         """Coefficients (T, 52) of pose-free meshes (T, 478, 3), in the order of `ARKIT_NAMES`.
@@ -131,131 +150,150 @@ class ArkitMap:
             raise InvalidInput(f"Meshes are (frames, {N_LANDMARKS}, 3), not {meshes.shape}.")
         if not np.isfinite(meshes).all():
             raise InvalidInput("The meshes hold NaN or infinite numbers.")
-        found = _Measures(meshes / self._unit, self._neutral / self._unit).all()
-        zeros = np.zeros(len(meshes), np.float32)
-        return np.stack([found.get(name, zeros) for name in ARKIT_NAMES], axis=1).astype(np.float32)
+        middles, lengths = self._measure(meshes)
+        changes = _Changes(middles, lengths, self._rest)
+        found = np.zeros((len(ARKIT_NAMES), len(meshes)), np.float32)
+        for name, value in changes.all().items():
+            found[_PLACES[name]] = value
+        found = _limited((found - _ZERO) * _SLOPE)
+        for name, share in changes.shares(found[_PLACES["eyeBlink"]]).items():
+            found[_PLACES[name]] *= share
+        return np.ascontiguousarray(found.T)
 
     def of(self, face: FaceState) -> dict[str, float]:
         """The coefficients of one face by name, in Apple's order."""
         row = self.coefficients(face.landmarks[None])[0]
         return dict(zip(ARKIT_NAMES, row.tolist(), strict=True))
 
+    def _measure(self, meshes: Floats) -> tuple[Floats, Floats]:
+        """Middles (M, 3, T) and lengths of ways (W, T) of meshes (T, 478, 3), in centimetres."""
+        points = meshes[:, USED].transpose(1, 2, 0).reshape(len(USED), -1)
+        sums = np.asarray(self._sums @ points, np.float32).reshape(len(self._sums), 3, -1)
+        middles, ways = sums[: len(MIDDLES)], sums[len(MIDDLES) :]
+        return middles, np.sqrt(np.asarray((ways * ways).sum(axis=1), np.float32))
 
-def _ramp(value: NDArray[np.floating], zero: float, one: float) -> Floats:
-    """0 up to `zero`, 1 from `one` on, straight between."""
-    return np.asarray(np.clip((value - zero) / (one - zero), 0, 1), np.float32)
+
+class _Rest:
+    """The mesh at rest.
+
+    Args:
+        middles: (M, 3, 1) in centimetres.
+        lengths: (W, 1) of the ways.
+    """
+
+    def __init__(self, middles: Floats, lengths: Floats) -> None:
+        self.middles, self.lengths = middles, lengths
+        whole, halves = split_ways(lengths)
+        self.gap = whole.gap
+        """(1,) between the lips."""
+        self.lids = _between_lids(halves)
+        """(2, 1)"""
 
 
-class _Measures:
-    """What changed between a mesh at rest (478, 3) and meshes (T, 478, 3), in centimetres."""
+class _Changes:
+    """What changed between a mesh at rest and meshes: (T,), or of both sides (2, T).
 
-    def __init__(self, meshes: Floats, rest: Floats) -> None:
-        self._meshes = meshes
-        self._rest = rest
-        self._chin_drop = self._moved(*_CHIN, axis=1)
-        self._gap = _length(meshes[:, 13] - meshes[:, 14])
-        self._open = _ramp(self._gap, 0.1, 0.8)
-        self._closed = 1 - _ramp(self._gap, 0.1, 0.3)
+    Args:
+        middles: (M, 3, T) of the meshes, in centimetres.
+        lengths: (W, T) of the ways.
+        rest: the mesh at rest.
+    """
 
-    def _moved(self, *points: int, axis: int) -> Floats:
-        """How far the middle of some landmarks moved: x to the right, y down."""
-        index = list(points)
-        now, before = self._meshes[:, index, axis].mean(1), self._rest[index, axis].mean()
-        return np.asarray(now - before, np.float32)
-
-    def _longer(self, a: int, b: int) -> Floats:
-        """How much longer the way from a to b became."""
-        return _length(self._meshes[:, a] - self._meshes[:, b]) - _length(
-            self._rest[a] - self._rest[b]
-        )
+    def __init__(self, middles: Floats, lengths: Floats, rest: _Rest) -> None:
+        # How far each moved: x to the right, y down, z away.
+        self._whole, self._half = split_middles(middles - rest.middles)
+        self._longer, self._half_longer = split_ways(lengths - rest.lengths)
+        self._gap = self._longer.gap + rest.gap
+        # As a share of how far they are open at rest.
+        self._wider = _between_lids(self._half_longer) / rest.lids
 
     def all(self) -> dict[str, Floats]:
-        found = self._jaw() | self._middle()
-        for side in (_LEFT, _RIGHT):
-            parts = self._eye(side) | self._mouth_side(side) | self._upper_face(side)
-            found |= {name + side.name: value for name, value in parts.items()}
-        return found
+        """What `_BOUNDS` judges, by name."""
+        return (
+            self._jaw() | self._middle() | self._mouth_sides() | self._eyes() | self._upper_face()
+        )
+
+    def shares(self, blink: Floats) -> dict[str, Floats]:
+        """How much of some coefficients counts, 0…1, by name.
+
+        Args:
+            blink: (2, T) coefficients of both eyes.
+        """
+        parted = _limited((self._gap - 0.1) / 0.7)
+        shares = {"mouthFunnel": parted, "mouthPucker": 1 - parted}
+        shares |= dict.fromkeys(_OF_CLOSED_LIPS, 1 - _limited((self._gap - 0.1) / 0.2))
+        return shares | dict.fromkeys(_OF_OPEN_EYES, 1 - blink)
 
     def _jaw(self) -> dict[str, Floats]:
+        aside, chin, _ = self._whole.chin
         # The chin alone is tracked with noise; the lower lip goes with the jaw.
-        drop = (self._chin_drop + self._moved(14, axis=1)) / 2
-        jaw_open = _ramp(np.maximum(drop, self._chin_drop), 0.08, 1.7)
-        aside = self._moved(*_CHIN, axis=0)
+        drop = np.maximum((chin + self._whole.inner_lip[1]) / 2, chin)
         # Relaxed lips part about twice as far as the chin drops (GRID); what is missing is closed.
-        held = _ramp(self._chin_drop - self._gap / 2, 0.08, 1.7)
+        held = chin - self._gap / 2
         return {
-            "jawOpen": jaw_open,
-            "mouthClose": np.minimum(held, jaw_open),
-            "jawLeft": _ramp(aside, 0.15, 1.0),
-            "jawRight": _ramp(-aside, 0.15, 1.0),
+            "jawOpen": drop,
+            "mouthClose": np.minimum(held, drop),
+            "jawLeft": aside,
+            "jawRight": -aside,
         }
 
     def _middle(self) -> dict[str, Floats]:
-        narrow = _ramp(-self._longer(61, 291), 0.25, 1.5)
-        aside = self._moved(0, 13, 14, 17, axis=0)
-        inner_brows = -self._moved(*_LEFT.brow_inner, *_RIGHT.brow_inner, axis=1)
-        rise = -self._moved(0, axis=1)
-        push = -self._moved(17, axis=1)
+        narrow, aside = -self._longer.width, self._whole.lips[0]
         return {
-            "mouthFunnel": narrow * self._open,
-            "mouthPucker": narrow * (1 - self._open),
-            "mouthLeft": _ramp(aside, 0.12, 0.9),
-            "mouthRight": _ramp(-aside, 0.12, 0.9),
-            "mouthRollUpper": _ramp(-self._longer(0, 13), 0.15, 0.6),
-            "mouthRollLower": _ramp(-self._longer(17, 14), 0.15, 0.6),
-            "mouthShrugUpper": self._closed * _ramp(rise, 0.3, 0.9),
-            "mouthShrugLower": self._closed * _ramp(push, 0.3, 0.9),
-            "browInnerUp": _ramp(inner_brows, 0.08, 0.6),
+            "mouthFunnel": narrow,
+            "mouthPucker": narrow,
+            "mouthLeft": aside,
+            "mouthRight": -aside,
+            "mouthRollUpper": -self._longer.upper_lip,
+            "mouthRollLower": -self._longer.lower_lip,
+            "mouthShrugUpper": -self._whole.upper_lip[1],
+            "mouthShrugLower": -self._whole.lower_lip[1],
+            "browInnerUp": -self._whole.inner_brows[1],
         }
 
-    def _mouth_side(self, side: _Side) -> dict[str, Floats]:
-        up = -self._moved(side.mouth_corner, axis=1)
-        out = side.outward * self._moved(side.mouth_corner, axis=0)
-        back = self._moved(side.mouth_corner, axis=2)
-        thinner = -self._longer(*side.upper_lip) - self._longer(*side.lower_lip)
-        upper, lower = side.upper_lip[0], side.lower_lip[0]
+    def _mouth_sides(self) -> dict[str, Floats]:
+        chin = self._whole.chin[1]
+        aside, down, back = self._half.mouth_corner.swapaxes(0, 1)
+        up, out = -down, _OUTWARD * aside
         return {
-            "mouthSmile": _ramp(0.7 * (up + out), 0.12, 0.8),
+            "mouthSmile": np.asarray(0.7 * (up + out), np.float32),
             # An open jaw draws the corners down without a frown.
-            "mouthFrown": _ramp(-up - 0.3 * np.maximum(self._chin_drop, 0), 0.2, 0.8),
-            "mouthStretch": _ramp(out - np.maximum(up, 0), 0.15, 0.8),
-            "mouthDimple": self._closed * _ramp(np.minimum(back, out + 0.2), 0.2, 0.7),
-            "mouthPress": self._closed * _ramp(thinner, 0.15, 0.7),
-            "mouthUpperUp": _ramp(-self._moved(upper, axis=1), 0.25, 0.9),
-            "mouthLowerDown": _ramp(self._moved(lower, axis=1) - self._chin_drop, 0.2, 0.9),
+            "mouthFrown": down - 0.3 * np.maximum(chin, 0),
+            "mouthStretch": out - np.maximum(up, 0),
+            "mouthDimple": np.minimum(back, out + 0.2),
+            "mouthPress": -self._half_longer.upper_lip - self._half_longer.lower_lip,
+            "mouthUpperUp": -self._half.upper_lip[:, 1],
+            "mouthLowerDown": self._half.lower_lip[:, 1] - chin,
         }
 
-    def _eye(self, side: _Side) -> dict[str, Floats]:
-        pairs = list(zip(side.upper_lid, side.lower_lid, strict=True))
-        opening = sum(_length(self._meshes[:, a] - self._meshes[:, b]) for a, b in pairs)
-        share = np.asarray(opening / sum(_length(self._rest[a] - self._rest[b]) for a, b in pairs))
-        corners = side.eye_corners
-        blink = _ramp(1 - share, 0.15, 0.75)
-        aside = self._moved(side.iris, axis=0) - self._moved(*corners, axis=0)
-        down = self._moved(side.iris, axis=1) - self._moved(*corners, axis=1)
-        lower = self._moved(*corners, axis=1) - self._moved(*side.lower_lid, axis=1)
-        seen = 1 - blink  # under a closed lid the tracked iris follows the lid
+    def _eyes(self) -> dict[str, Floats]:
+        corners = self._half.eye_corners
+        aside, down, _ = (self._half.iris - corners).swapaxes(0, 1)
+        out = _OUTWARD * aside
         return {
-            "eyeBlink": blink,
-            "eyeWide": _ramp(share - 1, 0.1, 0.4),
-            "eyeSquint": seen * _ramp(lower, 0.15, 0.4),
-            "eyeLookOut": seen * _ramp(side.outward * aside, 0.04, 0.5),
-            "eyeLookIn": seen * _ramp(-side.outward * aside, 0.04, 0.5),
-            "eyeLookDown": seen * _ramp(down, 0.05, 0.4),
-            "eyeLookUp": seen * _ramp(-down, 0.05, 0.4),
+            "eyeBlink": -self._wider,
+            "eyeWide": self._wider,
+            "eyeSquint": corners[:, 1] - self._half.lower_lid[:, 1],
+            "eyeLookOut": out,
+            "eyeLookIn": -out,
+            "eyeLookDown": down,
+            "eyeLookUp": -down,
         }
 
-    def _upper_face(self, side: _Side) -> dict[str, Floats]:
-        inner = -self._moved(*side.brow_inner, axis=1)
-        outer = -self._moved(*side.brow_outer, axis=1)
-        wing = -self._longer(side.nose_wing, side.eye_corners[1])
+    def _upper_face(self) -> dict[str, Floats]:
+        inner, outer = self._half.brow_inner[:, 1], self._half.brow_outer[:, 1]
         return {
-            "browDown": _ramp(-(inner + outer) / 2, 0.06, 0.45),
-            "browOuterUp": _ramp(outer, 0.08, 0.6),
-            "cheekSquint": _ramp(-self._moved(side.cheek, axis=1), 0.25, 0.7),
-            "noseSneer": _ramp(wing, 0.15, 0.5),
+            "browDown": np.asarray((inner + outer) / 2, np.float32),
+            "browOuterUp": -outer,
+            "cheekSquint": -self._half.cheek[:, 1],
+            "noseSneer": -self._half_longer.nose,
         }
 
 
-def _length(vectors: Floats) -> Floats:
-    return np.asarray(np.linalg.norm(vectors, axis=-1), np.float32)
+def _between_lids(ways: HalfWays[Floats]) -> Floats:
+    """Three ways between the lids of each eye as one, (2, T)."""
+    return ways.lid_a + ways.lid_b + ways.lid_c
+
+
+def _limited(values: Floats) -> Floats:
+    return np.minimum(np.maximum(values, 0), 1)

@@ -26,6 +26,7 @@ from jamflow_rt.codec.arkit import ARKIT_NAMES
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.render import DEFAULT_PORTRAIT, MeshRenderer, load_portrait, portrait_names
+from jamflow_rt.render.badge import BadgedRenderer, badge_for
 from jamflow_rt.render.photo import portrait_from_photo
 from jamflow_rt.render.topology import LOWER_LIP, UPPER_LIP
 from jamflow_rt.serve.portraits import PortraitPacks, routes
@@ -80,11 +81,11 @@ PAGE = """<!doctype html>
     canvas: () => document.querySelector("canvas"),
     count_textures: () => textures,
 
-    async open_portrait(portrait, size) {
+    async open_portrait(portrait, size, badge = false) {
       window.renderer?.dispose();
       canvas().replaceWith(document.createElement("canvas"));
       canvas().width = canvas().height = size;
-      window.renderer = await PortraitRenderer.load(canvas(), { portrait });
+      window.renderer = await PortraitRenderer.load(canvas(), { portrait }, { badge });
     },
 
     /** Draw, and read the pixels: RGBA in base64, from the top row on. */
@@ -280,6 +281,18 @@ def test_the_canvas_may_have_any_size_and_change_it(page: Page, size: int) -> No
     keep(f"size_{size}", drawn, render(renderer, STATES["wide"]))
     # A small picture has few pixels a part.
     assert distance(drawn, render(renderer, STATES["wide"])) <= 2 * CLOSE
+
+
+def test_the_badge_is_where_the_server_draws_it(page: Page) -> None:
+    plain = MeshRenderer(load_portrait(), MOTION.neutral, SIZE)
+    page.evaluate("size => open_portrait('', size, true)", SIZE)
+    drawn = draw(page, STATES["wide"])
+    left, top, right, bottom = badge_for(SIZE, SIZE).box
+    wanted = BadgedRenderer(plain).render(MOTION.decode(STATES["wide"][None])[0])
+    part = np.s_[top:bottom, left:right]
+    keep("badge", drawn, wanted)
+    assert np.abs(drawn[part].astype(float) - wanted[part]).mean() < 4
+    assert np.abs(render(plain, STATES["wide"])[part].astype(float) - wanted[part]).mean() > 20
 
 
 def test_an_uploaded_photograph_of_a_turned_head(page: Page, packs: PortraitPacks) -> None:

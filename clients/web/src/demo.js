@@ -197,7 +197,8 @@ function showConnection(connection) {
 }
 
 /** @param {ServerEvent} event */
-function showSession({ portraits, portrait = "", voices: names, voice = "", scopes }) {
+function showSession({ portraits, portrait = "", voices: names, voice = "", scopes, badge }) {
+  element("made", HTMLElement).hidden = !badge;
   if (portraits) {
     faces.show(portraits, portrait, scopes === undefined || scopes.includes("upload"));
   } else if (portrait) {

@@ -37,6 +37,7 @@
  * @property {string[]} [portraits]
  * @property {string[]} [scopes]
  * @property {Media | "webrtc"} [media]
+ * @property {boolean} [badge] Whoever draws the face marks it as made by a machine.
  */
 
 /**
@@ -77,6 +78,24 @@
  *   `POST /v1/sessions` as it is.
  * @property {string | null} token
  * @property {RTCIceServer[]} [ice_servers]
+ */
+
+/**
+ * @typedef {object} Options
+ * @property {string} [url] The server's address. Default: the site of the page.
+ * @property {string} [token] A short-lived token, for servers that want one.
+ * @property {() => Promise<string | null | Grant>} [getToken] Asked before each connection; the
+ *   answer of the server's `POST /v1/sessions` will do, and brings ICE servers with it.
+ * @property {RTCIceServer[]} [iceServers] STUN and TURN servers beside those the server tells of.
+ * @property {string} [portrait] Name of the portrait; default: the server's.
+ * @property {string} [voice] Name of the voice; default: the server's.
+ * @property {"auto" | "webrtc" | "websocket"} [transport] Default: "auto", which is WebRTC where
+ *   the network lets it through.
+ * @property {Media} [media] What comes: pictures (default), motion that is drawn here, or sound
+ *   only. The latter two come over a WebSocket.
+ * @property {HTMLCanvasElement | null} [canvas] Where `media: "motion"` draws; null: nothing is drawn
+ *   here. By default the pictures are part of the stream, which costs a copy of each.
+ * @property {boolean} [reconnect] Come back after a loss. Default: true.
  */
 
 /**

@@ -41,6 +41,8 @@ export class WebSocketTransport {
   #resume = null;
   /** Events of this session that came, in all; the server sends the others once more. */
   #received = 0;
+  /** Whether a face that is drawn here is to carry the badge. */
+  #badge = false;
   #closing = new AbortController();
   /** Microseconds of sound sent. */
   #sent = { hear: 0, drive: 0 };
@@ -146,7 +148,11 @@ export class WebSocketTransport {
       let standing = false;
       /** @type {JamflowError | null} */
       let refused = null;
-      const timer = setTimeout(() => socket.close(), CONNECT_MS);
+      const timer = setTimeout(() => {
+        // 1000 is a leave for good; a session that we come back to is to wait for another socket.
+        if (this.#resume) socket.close();
+        else socket.close(1000);
+      }, CONNECT_MS);
       socket.onmessage = ({ data }) => {
         if (this.#socket !== socket) return;
         if (typeof data !== "string") {
@@ -212,10 +218,13 @@ export class WebSocketTransport {
 
   /** @param {ServerEvent} event */
   #follow(event) {
+    // There is nothing to come back to.
+    if (event.type === "session.closed") this.#resume = null;
+    if (event.type === "session.created") this.#badge = event.badge ?? false;
     if (event.type !== "session.created" && event.type !== "session.updated") return;
     const name = event.portrait;
     if (!name) return;
-    this.#player?.change(name).catch((error) => {
+    this.#player?.change(name, this.#badge).catch((error) => {
       const message = error instanceof Error ? error.message : String(error);
       if (this.#closing.signal.aborted || error?.name === "AbortError") return;
       this.#listener.event({ type: "error", code: "not_supported", message });

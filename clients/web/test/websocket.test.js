@@ -12,6 +12,8 @@ class FakeSocket {
   static all = [];
   readyState = FakeSocket.OPEN;
   bufferedAmount = 0;
+  /** The code that this side closed it with. @type {number | null} */
+  left = null;
   binaryType = "blob";
   /** @type {any[]} */
   sent = [];
@@ -33,7 +35,13 @@ class FakeSocket {
   }
 
   /** @param {number} [code] @param {string} [reason] */
-  close(code = 1006, reason = "") {
+  close(code, reason = "") {
+    this.left ??= code ?? null;
+    this.end(code, reason);
+  }
+
+  /** @param {number} [code] @param {string} [reason] */
+  end(code = 1006, reason = "") {
     this.readyState = FakeSocket.CLOSED;
     queueMicrotask(() => this.onclose({ code, reason }));
   }
@@ -254,7 +262,7 @@ test("a socket that is lost comes back to its session, and nothing that was aske
   const said = avatar.say("Hello.");
   const [{ event_id }] = socket().events;
   socket().tell({ type: "response.created", response_id: "r1", event_id });
-  socket().close(1006);
+  socket().end(1006);
   await settle();
   assert.equal(avatar.connection, "reconnecting");
   assert.throws(() => avatar.listen(), { code: "connection" });
@@ -268,7 +276,7 @@ test("a socket that is lost comes back to its session, and nothing that was aske
   await settle();
   assert.equal((await said).status, "completed");
   assert.deepEqual(seen, ["reconnecting", "connected"]);
-  socket().close(1006);
+  socket().end(1006);
   await settle();
   mock.timers.tick(400);
   await settle();
@@ -279,7 +287,7 @@ test("a socket that is lost comes back to its session, and nothing that was aske
 test("what was asked just before a loss and never answered ends in an error", async () => {
   await connected();
   const said = avatar.say("Hello.");
-  socket().close(1006);
+  socket().end(1006);
   await settle();
   mock.timers.tick(400);
   await settle();
@@ -292,12 +300,12 @@ test("what was asked just before a loss and never answered ends in an error", as
 test("a session that the server no longer has is begun anew", async () => {
   await connected();
   const said = avatar.say("Hello.");
-  socket().close(1006);
+  socket().end(1006);
   await settle();
   mock.timers.tick(400);
   await settle();
   socket().tell({ type: "error", code: "session_expired", message: "Nobody waits." });
-  socket().close(4002);
+  socket().end(4002);
   await assert.rejects(said, { code: "connection" });
   mock.timers.tick(400);
   await settle();
@@ -310,7 +318,7 @@ test("a session that the server no longer has is begun anew", async () => {
 test("a session that has ended is not begun again by itself", async () => {
   await connected();
   socket().tell({ type: "session.closed", reason: "idle" });
-  socket().close(4001);
+  socket().end(4001);
   await settle();
   mock.timers.tick(60_000);
   await settle();
@@ -328,11 +336,81 @@ for (const [code, event, expected] of /** @type {const} */ ([
     const connecting = avatar.connect();
     await settle();
     if (event) socket().tell(event);
-    socket().close(code);
+    socket().end(code);
     await assert.rejects(connecting, { code: expected });
     assert.equal(avatar.connection, "failed");
   });
 }
+
+test("a session that ends ends what is pending, before its socket does", async () => {
+  for (const [reason, code] of /** @type {const} */ ([
+    ["time", "session_expired"],
+    ["server", "connection"],
+  ])) {
+    await connected();
+    const text = avatar.sayStream();
+    text.write("One ");
+    const pending = [avatar.say("Hello."), text.end(), avatar.update({ voice: "heart" })];
+    const broken = avatar.interrupt();
+    socket().tell({ type: "session.closed", reason });
+    for (const promise of pending) await assert.rejects(promise, { code });
+    assert.equal(await broken, null);
+    assert.equal(avatar.connection, "connected");
+    avatar.close();
+  }
+});
+
+test("a server that ended the session is asked for another, not for this one", async () => {
+  await connected();
+  socket().tell({ type: "session.closed", reason: "server" });
+  socket().end(1001);
+  await settle();
+  assert.equal(avatar.connection, "reconnecting");
+  mock.timers.tick(400);
+  await settle();
+  assert.equal(FakeSocket.all.length, 2);
+  assert.equal(socket().url.searchParams.has("resume"), false);
+  socket().tell(GREETING);
+  await settle();
+  assert.equal(avatar.connection, "connected");
+});
+
+test("an update that was lost with a socket ends in an error", async () => {
+  await connected();
+  const update = avatar.update({ voice: "heart" });
+  socket().end(1006);
+  await settle();
+  mock.timers.tick(400);
+  await settle();
+  socket().tell({ ...GREETING, resumed: true });
+  await settle();
+  mock.timers.tick(3000);
+  await assert.rejects(update, { code: "connection" });
+});
+
+test("a socket is left with 1000, so that the server frees the place at once", async () => {
+  await connected();
+  avatar.close();
+  assert.equal(socket().left, 1000);
+  // One that never greets as well.
+  const connecting = avatar.connect();
+  await settle();
+  mock.timers.tick(15_000);
+  assert.equal(socket().left, 1000);
+  await assert.rejects(connecting, { code: "connection" });
+});
+
+test("a socket that does not come back is no leaving: the session still waits", async () => {
+  await connected();
+  socket().end(1006);
+  await settle();
+  mock.timers.tick(400);
+  await settle();
+  assert.equal(socket().url.searchParams.get("resume"), "come-back");
+  mock.timers.tick(15_000);
+  assert.equal(socket().readyState, FakeSocket.CLOSED);
+  assert.equal(socket().left, null);
+});
 
 test("closing ends what is pending, and the connection can be made again", async () => {
   await connected();

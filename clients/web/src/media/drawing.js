@@ -59,8 +59,9 @@ export class DrawnPictures {
    * Show another face; the one before stays until it is there.
    *
    * @param {string} portrait
+   * @param {boolean} badge Whether its pictures are marked as made by a machine.
    */
-  async change(portrait) {
+  async change(portrait, badge) {
     if (portrait === this.#portrait || !this.#canvas) return;
     this.#portrait = portrait;
     this.#loading.abort();
@@ -68,7 +69,8 @@ export class DrawnPictures {
     // Only those who draw here need to load what draws.
     const { PortraitRenderer } = await import("../render/renderer.js");
     const baseUrl = this.#base.href;
-    const renderer = await PortraitRenderer.load(this.#canvas, { baseUrl, portrait, signal });
+    const source = { baseUrl, portrait, signal };
+    const renderer = await PortraitRenderer.load(this.#canvas, source, { badge });
     if (signal.aborted) {
       renderer.dispose();
       return;

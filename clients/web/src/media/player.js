@@ -83,10 +83,11 @@ export class Player {
 
   /**
    * @param {string} name Portrait to draw from now on.
+   * @param {boolean} badge Whether its pictures are marked as made by a machine.
    * @returns {Promise<void>}
    */
-  async change(name) {
-    if (this.#pictures instanceof DrawnPictures) await this.#pictures.change(name);
+  async change(name, badge) {
+    if (this.#pictures instanceof DrawnPictures) await this.#pictures.change(name, badge);
   }
 
   /** @param {boolean} silent */

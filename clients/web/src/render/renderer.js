@@ -7,6 +7,7 @@
  */
 
 import { JamflowError } from "../errors.js";
+import { Badge } from "./badge.js";
 import { fetchDrawing } from "./fetching.js";
 import { headMotion } from "./head.js";
 import { Painter } from "./painter.js";
@@ -16,6 +17,12 @@ import { MotionTransfer } from "./transfer.js";
 /** @typedef {import("./motion_space.js").FaceState} FaceState */
 /** @typedef {import("./motion_space.js").MotionSpace} MotionSpace */
 /** @typedef {import("./portrait.js").Portrait} Portrait */
+
+/**
+ * @typedef {object} Drawing
+ * @property {boolean} [badge] Mark the pictures as made by a machine, in a corner, as the server
+ *   does; it says in `session.created` whether that is wanted. Default: false.
+ */
 
 /** @type {WebGLContextAttributes} */
 const ATTRIBUTES = { alpha: false, antialias: false, depth: false, stencil: false };
@@ -36,6 +43,9 @@ export class PortraitRenderer {
   #stop = new AbortController();
   /** None while the context is lost. @type {Painter | null} */
   #painter = null;
+  /** Is drawn over each picture. @type {Badge | null} */
+  #badge = null;
+  #badged;
   /** What was drawn last, to be drawn again when the context is back. */
   #face;
   /** How motion latents are read. @type {MotionSpace} */
@@ -46,16 +56,17 @@ export class PortraitRenderer {
    *
    * @param {HTMLCanvasElement | OffscreenCanvas} canvas One that had no other context.
    * @param {Source} [source]
+   * @param {Drawing} [drawing]
    * @returns {Promise<PortraitRenderer>} Rejects with a JamflowError, whose code is "not_supported"
    *   without WebGL2, "not_found" for an unknown portrait, "connection" without an answer; with an
    *   AbortError when the signal says so.
    */
-  static async load(canvas, source = {}) {
+  static async load(canvas, source = {}, { badge = false } = {}) {
     const context = canvas.getContext("webgl2", ATTRIBUTES);
     const gl = /** @type {WebGL2RenderingContext | null} */ (context);
     if (!gl) throw new JamflowError("not_supported", "This browser has no WebGL2.");
     const { portrait, motion } = await fetchDrawing(source);
-    const renderer = new PortraitRenderer(canvas, gl, portrait, motion);
+    const renderer = new PortraitRenderer(canvas, gl, portrait, motion, badge);
     await renderer.#prepare();
     if (source.signal?.aborted) renderer.dispose();
     source.signal?.throwIfAborted();
@@ -70,10 +81,12 @@ export class PortraitRenderer {
    * @param {WebGL2RenderingContext} gl
    * @param {Portrait} portrait
    * @param {MotionSpace} motion
+   * @param {boolean} [badge]
    */
-  constructor(canvas, gl, portrait, motion) {
+  constructor(canvas, gl, portrait, motion, badge = false) {
     this.#gl = gl;
     this.#portrait = portrait;
+    this.#badged = badge;
     this.motion = motion;
     this.#face = motion.decode(motion.rest);
     this.#transfer = new MotionTransfer(portrait.landmarks, this.#face.landmarks);
@@ -101,13 +114,15 @@ export class PortraitRenderer {
   drawFace(face) {
     this.#face = face;
     this.#painter?.draw(this.#shifts(face), headMotion(face));
+    this.#badge?.draw();
   }
 
   /** Free the graphics card's memory; nothing is drawn any more. */
   dispose() {
     this.#stop.abort();
     this.#painter?.dispose();
-    this.#painter = null;
+    this.#badge?.dispose();
+    this.#painter = this.#badge = null;
   }
 
   /**
@@ -134,6 +149,7 @@ export class PortraitRenderer {
     // It may have been disposed, or lost again.
     if (!this.#stop.signal.aborted && !this.#gl.isContextLost()) {
       this.#painter = new Painter(this.#gl, this.#portrait, bitmaps);
+      if (this.#badged) this.#badge = new Badge(this.#gl);
     }
     for (const bitmap of bitmaps) bitmap.close();
   }
@@ -142,7 +158,7 @@ export class PortraitRenderer {
   #lose(event) {
     // Without this it would never be restored.
     event.preventDefault();
-    this.#painter = null;
+    this.#painter = this.#badge = null;
   }
 
   async #restore() {

@@ -87,3 +87,17 @@ void main() {
   colour = clamp(sum / total, 0.0, 1.0);
   colour.rgb = min(colour.rgb, colour.a);
 }`;
+
+/** A small picture as it is, from its top row on. */
+export const BADGE_FRAGMENT = `#version 300 es
+precision highp float;
+precision highp int;
+
+uniform highp sampler2D badge;
+uniform ivec2 corner;    // of the picture's place in the canvas: left, bottom
+out vec4 colour;
+
+void main() {
+  ivec2 place = ivec2(gl_FragCoord.xy) - corner;
+  colour = texelFetch(badge, ivec2(place.x, textureSize(badge, 0).y - 1 - place.y), 0);
+}`;
