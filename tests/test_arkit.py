@@ -193,5 +193,7 @@ def test_bad_meshes() -> None:
         MAP.coefficients(np.zeros((1, 468, 3), np.float32))
     with pytest.raises(InvalidInput, match="NaN"):
         MAP.coefficients(np.full((1, 478, 3), np.nan, np.float32))
+    with pytest.raises(InvalidInput, match="no face"):
+        ArkitMap(np.zeros((478, 3), np.float32))
     with pytest.raises(InvalidInput, match="at rest"):
         ArkitMap(np.zeros((3, 3), np.float32))

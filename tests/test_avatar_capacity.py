@@ -11,7 +11,7 @@ from jamflow_rt.errors import Overloaded
 from jamflow_rt.stream.capacity import Capacity, Cost
 from tests.toy import toy_bundle
 
-SECONDS = 8 * 0.16
+SECONDS = 16 * 0.16
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def avatar() -> Iterator[Avatar]:
 
 def learn(capacity: Capacity, share: float) -> None:
     """A session takes this share of the engine's time."""
-    capacity.add(Cost(13, 1.0, share * SECONDS, 0.0))
+    capacity.add(Cost(21, 1.0, share * SECONDS, 0.0))
 
 
 async def test_a_session_that_would_not_fit_is_refused(avatar: Avatar) -> None:

@@ -10,7 +10,7 @@ from jamflow_rt.stream.capacity import Capacity, Cost
 from jamflow_rt.stream.manager import SessionManager
 from tests.stream_fakes import Stage
 
-BEATS, NEW = 13, 8
+BEATS, NEW = 21, 16
 SIZE = 512 * 512
 
 

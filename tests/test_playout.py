@@ -13,9 +13,13 @@ from jamflow_rt.stream.playout import Painter, Playout
 from tests.stream_fakes import FakeTime, InlineExecutor
 
 
+SHAPE = np.random.default_rng(0).normal(size=(478, 3)).astype(np.float32)
+SHAPE[0] = 0
+
+
 def face(value: float) -> FaceState:
     zero = np.zeros(3, np.float32)
-    return FaceState(np.full((478, 3), value, np.float32), zero, zero[:2], 1.0)
+    return FaceState(SHAPE + np.float32(value), zero, zero[:2], 1.0)
 
 
 def shots(first: int, count: int, level: float = 0.5) -> list[Shot]:

@@ -137,6 +137,8 @@ class ArkitMap:
             raise InvalidInput(f"A mesh at rest is ({N_LANDMARKS}, 3), not {neutral.shape}.")
         corners = (LEFT.eye_corners[0], RIGHT.eye_corners[0])
         unit = float(np.linalg.norm(neutral[corners[0]] - neutral[corners[1]]) / _EYE_DISTANCE)
+        if not unit:
+            raise InvalidInput("The eyes of a mesh at rest lie in one place: that is no face.")
         self._sums = sums_of_used() / np.float32(unit)
         self._rest = _Rest(*self._measure(neutral[None].astype(np.float32)))
 
