@@ -12,7 +12,6 @@ from jamflow_rt.stream.media import Frame
 from jamflow_rt.stream.playout import Painter, Playout
 from tests.stream_fakes import FakeTime, InlineExecutor
 
-
 SHAPE = np.random.default_rng(0).normal(size=(478, 3)).astype(np.float32)
 SHAPE[0] = 0
 

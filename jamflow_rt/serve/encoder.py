@@ -79,6 +79,7 @@ class VideoEncoder:
         self._colours = VideoReformatter()
         self._codec: VideoCodecContext | None = None
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jamflow-encode")
+        self._closed = False
         # Smoothed seconds from asking for a packet to having it.
         self._delay = 0.0
 
@@ -99,8 +100,16 @@ class VideoEncoder:
         return packet
 
     def close(self) -> None:
-        """Let the thread end; a picture in work is finished first."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Let the thread end, and with it the codec; a picture in work is finished first."""
+        if not self._closed:
+            self._closed = True
+            # Its megabytes and threads shall not wait for the garbage collector.
+            self._threads.submit(self._forget)
+            self._threads.shutdown(wait=False)
+
+    def _forget(self) -> None:
+        self._codec = None
+        self._colours = VideoReformatter()
 
     def _encode(
         self, picture: NDArray[np.uint8], pts: int, keyframe: bool
