@@ -6,14 +6,13 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from jamflow_rt.config import Voice
 from jamflow_rt.errors import Failed
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.model.threads import apart, one_core
+from jamflow_rt.opener import Opener
 from jamflow_rt.render.badge import BadgedRenderer
 from jamflow_rt.render.mesh import MeshRenderer
 from jamflow_rt.render.open_portrait import open_portrait
@@ -404,25 +404,5 @@ class _Options:
     clock: MediaClock | None
 
 
-class SessionOpener:
+class SessionOpener(Opener[Session]):
     """What `avatar.session()` returns: `await` it for a session, or enter it with `async with`."""
-
-    def __init__(self, open_session: Callable[[], Coroutine[Any, Any, Session]]) -> None:
-        self._open = open_session
-        self._session: Session | None = None
-
-    def __await__(self) -> Generator[Any, None, Session]:
-        return self._open().__await__()
-
-    async def __aenter__(self) -> Session:
-        self._session = await self._open()
-        return self._session
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._session is not None:
-            await self._session.aclose()

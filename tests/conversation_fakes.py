@@ -116,12 +116,10 @@ class Talk:
     def __init__(self, **options: Any) -> None:
         self.session = SteeredSession()
         self.got: list[protocol.ServerEvent] = []
-        self.seconds = 100.0
         self.conversation = Conversation(
             cast(Session, self.session),
             lambda text: self.got.append(protocol.parse_server_event(text)),
             max_text=200,
-            now=lambda: self.seconds,
             **options,
         )
         self._task: asyncio.Task[None] | None = None

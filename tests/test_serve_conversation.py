@@ -268,35 +268,21 @@ async def test_a_failed_session_is_closed(talk: Talk) -> None:
     ]
 
 
-async def test_activity_is_told_of() -> None:
+async def test_activity_is_what_the_viewer_asks_for() -> None:
     noted: list[str] = []
     async with Talk(on_activity=lambda: noted.append("here")) as talk:
-        await talk.send("playback.position", item_id="s", ms=1)
+        talk.conversation.receive("{")
+        await talk.send("playback.position", item_id="s", ms=1.5)
+        await talk.send("input_audio_buffer.append", audio=SILENCE, purpose="hear")
+        talk.session.emit(events.Metrics(1.0, 1.0, 0.0, 0, None))
         assert noted == []
+        await talk.send("avatar.state", state="listening")
+        assert noted == ["here"]
         await talk.send("avatar.resume")
-        talk.session.emit(events.UserStopped(1.0))
         assert noted == ["here", "here"]
-
-
-async def test_activity_is_what_somebody_does(talk: Talk) -> None:
-    conversation = talk.conversation
-    began = conversation.last_activity
-
-    talk.seconds += 10
-    conversation.receive("{")
-    await talk.send("playback.position", item_id="s", ms=1.5)
-    await talk.send("input_audio_buffer.append", audio=SILENCE, purpose="hear")
-    talk.session.emit(events.Metrics(1.0, 1.0, 0.0, 0, None))
-    assert conversation.last_activity == began
-
-    await talk.send("avatar.state", state="listening")
-    assert conversation.last_activity == talk.seconds
-    talk.seconds += 10
-    talk.session.emit(events.UserStarted(1.0))
-    assert conversation.last_activity == talk.seconds
-    talk.seconds += 10
-    talk.session.emit(events.WordSpoken(1.0, "s", "Long", 0.0, 0.4))
-    assert conversation.last_activity == talk.seconds
+        # What the session does is no asking; `Deadlines` hears of that from the session.
+        talk.session.emit(events.WordSpoken(1.0, "s", "Long", 0.0, 0.4))
+        assert noted == ["here", "here"]
 
 
 async def test_when_it_ends_nobody_listens_any_more() -> None:

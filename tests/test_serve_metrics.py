@@ -79,15 +79,6 @@ def test_a_first_frame_is_observed_once() -> None:
     assert found["jamflow_first_frame_seconds_bucket{0.5}"] == 2
 
 
-def test_what_is_sent_is_counted() -> None:
-    metrics = Metrics(lambda: True)
-    metrics.sent("audio", 160)
-    metrics.sent("audio", 480, frames=3)
-    found = figures(metrics)
-    assert found["jamflow_sent_bytes_total{audio}"] == 640
-    assert found["jamflow_sent_frames_total{audio}"] == 4
-
-
 def test_the_engine_and_the_process_are_seen() -> None:
     alive = True
     metrics = Metrics(lambda: alive)

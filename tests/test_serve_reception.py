@@ -11,6 +11,7 @@ from jamflow_rt.config import ServerConfig
 from jamflow_rt.errors import InvalidInput, NotAuthorized, Overloaded
 from jamflow_rt.render.portrait import Portrait
 from jamflow_rt.serve.auth import SCOPES, Gate, Grant
+from jamflow_rt.serve.event_errors import error_event
 from jamflow_rt.serve.greeting import Greeting
 from jamflow_rt.serve.limits import RateLimited
 from jamflow_rt.serve.metrics import Metrics
@@ -77,8 +78,9 @@ async def test_a_session_counts_until_it_has_ended() -> None:
 async def test_one_subject_has_so_many_and_others_have_theirs() -> None:
     desk = Desk(max_sessions=9, auth_key=KEY, sessions_per_subject=1)
     session = await desk.open(ANNA)
-    with pytest.raises(RateLimited, match="open already"):
+    with pytest.raises(RateLimited, match="open already") as refused:
         await desk.open(ANNA)
+    assert error_event(refused.value).code == "rate_limited"
     await desk.open(BERT)
     await session.aclose()
     await desk.open(ANNA)

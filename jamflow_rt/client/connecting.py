@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from jamflow_rt.client.session import RemoteSession
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.opener import Opener
 
 MediaMode = Literal["motion", "audio", "video"]
 
@@ -42,30 +41,13 @@ def connect(
     return RemoteOpener(url, given, token)
 
 
-class RemoteOpener:
+class RemoteOpener(Opener[RemoteSession]):
     """What `connect` returns: `await` it for a session, or enter it with `async with`."""
 
     def __init__(self, url: str, query: dict[str, str], token: str | None) -> None:
-        self._url, self._query, self._token = url, query, token
-        self._session: RemoteSession | None = None
+        async def open_session() -> RemoteSession:
+            session = RemoteSession(url, query, token)
+            await session.open()
+            return session
 
-    def __await__(self) -> Generator[Any, None, RemoteSession]:
-        return self._open().__await__()
-
-    async def __aenter__(self) -> RemoteSession:
-        self._session = await self._open()
-        return self._session
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._session is not None:
-            await self._session.aclose()
-
-    async def _open(self) -> RemoteSession:
-        session = RemoteSession(self._url, self._query, self._token)
-        await session.open()
-        return session
+        super().__init__(open_session)

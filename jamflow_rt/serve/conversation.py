@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -44,8 +43,8 @@ class Conversation:
         greeting: what the viewer is told first.
         allow: turns events away that come too fast; without it they may come as fast as they like.
         find_portrait: portraits by names from the network; without it those of `greeting`.
-        on_activity: called whenever `last_activity` moves.
-        now: monotonic time in seconds; tests pass their own.
+        on_activity: called when the viewer asks for something. The sound of a microphone does not
+            count; the user's voice in it is an event of the session.
     """
 
     def __init__(
@@ -59,11 +58,7 @@ class Conversation:
         allow: Allow | None = None,
         find_portrait: FindPortrait | None = None,
         on_activity: Callable[[], None] | None = None,
-        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.last_activity = now()
-        """When the viewer last asked for something, or the session said something, on `now`'s
-        scale. The sound of a microphone does not count, the user's voice in it does."""
         self._session = session
         self._send_text = send
         self._max_text = max_text
@@ -71,7 +66,6 @@ class Conversation:
         self._greeting = greeting or Greeting()
         self._allow = allow
         self._on_activity = on_activity
-        self._now = now
         self._protocol = protocol.Protocol(max_text, scopes, self._admit)
         self._inbox: asyncio.Queue[protocol.ClientEvent] = asyncio.Queue(MAX_INBOX)
         self._telling = Telling()
@@ -170,8 +164,8 @@ class Conversation:
             if isinstance(event, protocol.ErrorEvent):
                 self._send(event)
                 continue
-            if _asks(event):
-                self._note_activity()
+            if self._on_activity is not None and _asks(event):
+                self._on_activity()
             # There is room: `_admit` saw to it.
             self._inbox.put_nowait(event)
 
@@ -191,8 +185,6 @@ class Conversation:
         return _turned_away("rate_limited", reason, event)
 
     def _tell(self, event: events.Event) -> None:
-        if not isinstance(event, events.Metrics | events.Underrun):
-            self._note_activity()
         if isinstance(event, events.SpeechFinished | events.SpeechInterrupted):
             self._responses.end(event.speech_id)
             self._steering.ended(event.speech_id)
@@ -203,11 +195,6 @@ class Conversation:
             self._send(told)
         if isinstance(event, events.SessionFailed):
             self.tell_closed("failed")
-
-    def _note_activity(self) -> None:
-        self.last_activity = self._now()
-        if self._on_activity is not None:
-            self._on_activity()
 
     def _send(self, event: protocol.ServerEvent) -> None:
         self._send_text(protocol.dump_event(event))

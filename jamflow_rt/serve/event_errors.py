@@ -12,6 +12,7 @@ from jamflow_rt.errors import (
     Overloaded,
 )
 from jamflow_rt.protocol import ClientEvent, ErrorCode, ErrorEvent
+from jamflow_rt.serve.limits import RateLimited
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ def error_event(
             code, param = error.code, error.param
         case InvalidInput():
             code = "invalid_input"
+        case RateLimited():
+            code, param = "rate_limited", None
         case Overloaded():
             code, param = "overloaded", None
         case NotSupported():

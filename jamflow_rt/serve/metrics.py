@@ -25,7 +25,6 @@ from jamflow_rt.stream.session import Session
 
 Transport = Literal["webrtc", "websocket", "whip"]
 Refusal = Literal["full", "limit", "authorization", "input", "other"]
-Sent = Literal["video", "audio", "motion", "event"]
 
 FIRST_FRAME_SECONDS: Final = (
     *(0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5),
@@ -66,8 +65,6 @@ class Metrics:
         )
         self._finished = self._counter("speeches_finished", "Speeches that were heard to the end.")
         self._words = self._counter("words", "Words that were spoken.")
-        self._frames = self._counter("sent_frames", "Packets that were sent.", "kind")
-        self._bytes = self._counter("sent_bytes", "Bytes of those packets.", "kind")
         engine = Gauge(
             "jamflow_engine_alive", "1 while the engine can generate.", registry=self.registry
         )
@@ -88,11 +85,6 @@ class Metrics:
     def first_frame(self, seconds: float) -> None:
         """So long a speech took from being asked for to its first frame."""
         self._first_frame.observe(seconds)
-
-    def sent(self, kind: Sent, size: int, frames: int = 1) -> None:
-        """Something was sent: bytes, and the packets or messages they made."""
-        self._bytes.labels(kind).inc(size)
-        self._frames.labels(kind).inc(frames)
 
     def watch(self, session: Session) -> Callable[[], None]:
         """Count what a session does, until the function that this returns is called."""

@@ -14,6 +14,7 @@ from jamflow_rt import protocol
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.errors import JamflowError
 from jamflow_rt.serve.conversation import Conversation
+from jamflow_rt.serve.logs import session_log
 from jamflow_rt.serve.race import race
 from jamflow_rt.serve.socket_media import (
     MAX_MOTIONS,
@@ -206,6 +207,10 @@ class SocketViewer:
                 return
 
     async def _run(self, beside: tuple[Coroutine[Any, Any, object], ...]) -> None:
+        with session_log(self.session.id):
+            await self._run_logged(beside)
+
+    async def _run_logged(self, beside: tuple[Coroutine[Any, Any, object], ...]) -> None:
         try:
             await race(
                 self._pump(), self._talk(), self._wait_in_vain(), self._ended.wait(), *beside
