@@ -15,6 +15,7 @@ from jamflow_rt.flow.window import Window, WindowResult
 from jamflow_rt.model.threads import Cores, compute_on, several_cores
 from jamflow_rt.stream.calibration import batch_costs, choose_cores
 from jamflow_rt.stream.capacity import Cost
+from jamflow_rt.stream.timing import PassTimes, WindowTimes
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -57,8 +58,8 @@ class _Task:
     deadline: float
     finish: Callable[[WindowResult], Any]
     future: Future[Any] = field(default_factory=Future)
-    submitted: float = field(default_factory=time.perf_counter)
     run: WindowRun | None = None
+    taken_up: float = 0.0
     # What it took: its part of the passes in seconds, their number, and the windows in them.
     sampling: float = 0.0
     passes: int = 0
@@ -126,7 +127,7 @@ class Engine:
         self._active: list[_Task] = []
         # Known once it is calibrated.
         self._cores: Cores | None = None
-        self._times = _Times()
+        self._times, self._passes = WindowTimes(), PassTimes()
         self._thread = threading.Thread(target=self._main, name="jamflow-engine", daemon=True)
         self._thread.start()
 
@@ -148,12 +149,15 @@ class Engine:
         return bool(self._inbox or self._active)
 
     def estimate(self, beats: int) -> float:
-        """Seconds from `submit` within which a window of that length is nearly always finished."""
-        return self._times.bound(beats)
+        """Seconds within which a window of that length, submitted now, is nearly always finished.
+
+        It waits for the pass in progress and is then the first, if its deadline is.
+        """
+        return self._passes.remaining + self._times.bound(beats)
 
     def forget_estimates(self) -> None:
         """Measure anew: what was measured while warming up is too much."""
-        self._times = _Times()
+        self._times, self._passes = WindowTimes(), PassTimes()
 
     def submit(
         self, window: Window, deadline: float, finish: Callable[[WindowResult], T]
@@ -219,7 +223,7 @@ class Engine:
         try:
             while self._collect():
                 self._calibrate()
-                self._advance(self._nearest())
+                self._pass(self._nearest())
         except BaseException as reason:  # the thread's last words
             log.critical("The engine thread died.", exc_info=True)
             error = Failed(f"The engine thread died ({reason!r}). Restart the process.")
@@ -248,7 +252,7 @@ class Engine:
             if self._closing:
                 return False
         for task in [t for t in self._active if t.run is None]:
-            start = time.perf_counter()
+            start = task.taken_up = time.perf_counter()
             try:
                 task.run = self._sampler.start(task.window)
             except Exception as reason:
@@ -282,9 +286,17 @@ class Engine:
         beats = tasks[0].window.beats
         return [t for t in tasks if t.window.beats == beats][: self._max_batch]
 
-    def _advance(self, tasks: list[_Task]) -> None:
+    def _pass(self, tasks: list[_Task]) -> None:
         if not tasks:
             return
+        passes = self._passes
+        passes.begin(tasks[0].window.beats, len(tasks))
+        try:
+            self._advance(tasks)
+        finally:
+            passes.end()
+
+    def _advance(self, tasks: list[_Task]) -> None:
         if self._cores is not None:
             compute_on(self._cores.of(len(tasks)))
         start = time.perf_counter()
@@ -323,7 +335,7 @@ class Engine:
             log.exception("A window failed.")
         else:
             now = time.perf_counter()
-            self._times.add(task.window.beats, now - task.submitted)
+            self._times.add(task.window.beats, now - task.taken_up)
             task.future.set_result(value)
             if task.speaks and self._cores is not None:
                 together = task.company / task.passes
@@ -334,27 +346,3 @@ class Engine:
         log.error("A window failed.", exc_info=reason)
         self._active.remove(task)
         task.fail(reason)
-
-
-class _Times:
-    """How long windows take, a mean and a mean deviation a length, as TCP times its answers."""
-
-    UNKNOWN = 0.15
-
-    def __init__(self) -> None:
-        self._by_length: dict[int, tuple[float, float]] = {}
-
-    def add(self, beats: int, seconds: float) -> None:
-        mean, deviation = self._by_length.get(beats, (seconds, 0.0))
-        deviation += (abs(seconds - mean) - deviation) / 4
-        mean += (seconds - mean) / 8
-        self._by_length[beats] = mean, deviation
-
-    def bound(self, beats: int) -> float:
-        known = self._by_length.get(beats)
-        if known is None:
-            # A longer one takes longer; of none that long, the longest.
-            bounds = {length: m + 2 * d for length, (m, d) in self._by_length.items()}
-            longer = [length for length in bounds if length > beats]
-            return bounds[min(longer)] if longer else max(bounds.values(), default=self.UNKNOWN)
-        return known[0] + 2 * known[1]
