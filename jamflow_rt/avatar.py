@@ -23,6 +23,7 @@ from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.config import Voice
 from jamflow_rt.errors import Failed
 from jamflow_rt.flow.sampler import Sampler
+from jamflow_rt.model.device import find_device
 from jamflow_rt.model.threads import apart, one_core
 from jamflow_rt.opener import Opener
 from jamflow_rt.render.badge import BadgedRenderer
@@ -70,6 +71,8 @@ class Avatar:
         by_capacity: refuse a session that the machine could not serve beside the others, as
             measured by `warm_up` and since; False is for those who measure.
         badge: mark pictures as made by a machine, in a corner.
+        cuda_graphs: on a GPU, record the network for each size of batch and replay it; on a CPU
+            it changes nothing.
     """
 
     def __init__(
@@ -79,11 +82,13 @@ class Avatar:
         max_sessions: int | None = None,
         by_capacity: bool = True,
         badge: bool = True,
+        cuda_graphs: bool = False,
     ) -> None:
         self.bundle = bundle
         self._badge = badge
         self._capacity = Capacity(bundle.windows, os.cpu_count() or 1)
-        self.engine = Engine(Sampler(bundle.model, bundle.sampling), on_cost=self._capacity.add)
+        sampler = Sampler(bundle.model, bundle.sampling, cuda_graphs=cuda_graphs)
+        self.engine = Engine(sampler, on_cost=self._capacity.add)
         self._manager = SessionManager(max_sessions, self._capacity if by_capacity else None)
         self._portraits: dict[str, Portrait] = {}
         # One thread times texts, the others draw.
@@ -110,6 +115,8 @@ class Avatar:
         by_capacity: bool = True,
         badge: bool = True,
         warm: bool = True,
+        device: str = "auto",
+        cuda_graphs: bool = False,
     ) -> Avatar:
         """Load a model and make it ready to answer quickly; takes seconds.
 
@@ -120,12 +127,23 @@ class Avatar:
             badge: as for the class.
             warm: measure the machine and do everything once; for a single `render_speech` or `dub`
                 it does not pay.
+            device: where the joint model runs: `auto` takes a GPU if there is one, or `cpu`,
+                `cuda`, `cuda:1`.
+            cuda_graphs: as for the class.
 
         Raises:
-            InvalidInput: there is no bundle at `path`.
+            InvalidInput: there is no bundle at `path`, or no device has such a name.
+            NotSupported: that GPU is not here.
         """
-        bundle = apart(lambda: Bundle.load(path))
-        avatar = cls(bundle, max_sessions=max_sessions, by_capacity=by_capacity, badge=badge)
+        place = find_device(device)
+        bundle = apart(lambda: Bundle.load(path, place))
+        avatar = cls(
+            bundle,
+            max_sessions=max_sessions,
+            by_capacity=by_capacity,
+            badge=badge,
+            cuda_graphs=cuda_graphs,
+        )
         try:
             if warm:
                 avatar.warm_up()

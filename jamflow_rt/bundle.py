@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 
@@ -75,8 +76,12 @@ class Bundle:
         return self.settings.windows
 
     @classmethod
-    def load(cls, path: str | Path | None = None) -> Bundle:
+    def load(cls, path: str | Path | None = None, device: torch.device | str = "cpu") -> Bundle:
         """Load a bundle folder, or the embedded default.
+
+        Args:
+            path: the folder.
+            device: where the joint model runs.
 
         Raises:
             InvalidInput: the folder is no bundle, or a file in it is missing or damaged.
@@ -89,7 +94,7 @@ class Bundle:
             predictor = DurationPredictor.load(folder / "durations.safetensors")
         except (OSError, SafetensorError, KeyError, RuntimeError) as error:
             raise InvalidInput(f"{folder} is no bundle, or a damaged one: {error}") from error
-        model = load_checkpoint(folder / "model.safetensors")
+        model = load_checkpoint(folder / "model.safetensors", device)
         if model.config.motion_size != motion.size:
             raise InvalidInput(
                 f"{folder}: the model moves {model.config.motion_size} numbers, "

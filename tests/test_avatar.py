@@ -6,6 +6,7 @@ import logging
 import threading
 import weakref
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from jamflow_rt.stream.clock import MediaClock
 from jamflow_rt.stream.media import Frame
 from jamflow_rt.stream.session import Session
 from tests.stream_fakes import FakeTime
-from tests.toy import toy_bundle
+from tests.toy import save_toy_bundle, toy_bundle
 
 
 class EngineTime(FakeTime):
@@ -171,3 +172,13 @@ async def test_after_closing_nothing_is_left(caplog: pytest.LogCaptureFixture) -
         await avatar.session(pictures=False)
     with pytest.raises(Failed, match="closed"):
         avatar.render_speech("Hello.")
+
+
+def test_cuda_graphs_change_nothing_on_a_processor(tmp_path: Path) -> None:
+    save_toy_bundle(tmp_path)
+    sounds = []
+    for switch in (False, True):
+        with Avatar.load(tmp_path, warm=False, device="cpu", cuda_graphs=switch) as avatar:
+            frames = list(avatar.render_speech("Hello.", pictures=False))
+        sounds.append(np.concatenate([frame.sound for frame in frames]))
+    np.testing.assert_array_equal(*sounds)

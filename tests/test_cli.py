@@ -137,6 +137,13 @@ def test_a_folder_that_is_no_model_is_named(cli: Cli, tmp_path: Path) -> None:
     assert str(tmp_path) in result.stderr
 
 
+def test_a_gpu_that_is_not_there_is_told(cli: Cli, bundle: Path, tmp_path: Path) -> None:
+    options = ("-o", tmp_path / "x.wav", "--model", bundle, "--device")
+    missing = cli("say", "Hi.", *options, "cuda:99")
+    assert missing.exit_code == 1 and "cuda:99 is not here" in missing.stderr
+    assert cli("say", "Hi.", *options, "tpu").exit_code == 2
+
+
 def test_say_without_a_file_and_without_speakers_tells_what_is_missing(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,15 +177,21 @@ def test_serve_passes_its_settings_on_and_prints_the_address(
 ) -> None:
     seen: list[Any] = []
 
-    def fake(config: ServerConfig, model: Path, on_ready: Callable[[str], None]) -> None:
-        seen.extend([config, model])
+    def fake(
+        config: ServerConfig, model: Path, on_ready: Callable[[str], None], **place: Any
+    ) -> None:
+        seen.extend([config, model, place])
         on_ready("http://127.0.0.1:9000")
 
     monkeypatch.setattr("jamflow_rt.serve.run.serve", fake)
-    result = cli("serve", "--port", 9000, "--max-sessions", 2, "--model", bundle)
+    result = cli(
+        *("serve", "--port", 9000, "--max-sessions", 2, "--model", bundle),
+        *("--device", "cuda:1", "--cuda-graphs"),
+    )
     assert result.exit_code == 0
     assert "http://127.0.0.1:9000" in result.stdout
-    assert seen == [ServerConfig(port=9000, max_sessions=2), bundle]
+    place = {"device": "cuda:1", "cuda_graphs": True}
+    assert seen == [ServerConfig(port=9000, max_sessions=2), bundle, place]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from jamflow_rt.cli.terminal import Badge, Model, Portrait, Voice, loaded, say_so
+from jamflow_rt.cli.terminal import (
+    Badge,
+    CudaGraphs,
+    Device,
+    Model,
+    Portrait,
+    Voice,
+    loaded,
+    say_so,
+)
 from jamflow_rt.config import IceServer, ServerConfig
 from jamflow_rt.errors import InvalidInput
 
@@ -66,6 +75,8 @@ def serve(
         bool, typer.Option("--json-logs", help="Log JSON lines to standard error.")
     ] = False,
     model: Model = None,
+    device: Device = "auto",
+    cuda_graphs: CudaGraphs = False,
 ) -> None:
     """Serve the web page, WebRTC (WHEP) and WebSockets."""
     from jamflow_rt.serve.logs import log_json
@@ -90,7 +101,13 @@ def serve(
     if json_logs:
         log_json()
     say_so("Loading …")
-    run(config, model, on_ready=lambda url: print(f"Serving on {url}  (Ctrl+C stops)", flush=True))
+    run(
+        config,
+        model,
+        on_ready=lambda url: print(f"Serving on {url}  (Ctrl+C stops)", flush=True),
+        device=device,
+        cuda_graphs=cuda_graphs,
+    )
 
 
 def publish(
@@ -107,6 +124,8 @@ def publish(
     ] = None,
     badge: Badge = True,
     model: Model = None,
+    device: Device = "auto",
+    cuda_graphs: CudaGraphs = False,
 ) -> None:
     """Push the avatar into an SFU (mediamtx, SRS, LiveKit); it says each line of standard input.
 
@@ -117,7 +136,7 @@ def publish(
 
     config = _config(ice_servers=_ice_servers(ice_server), turn_secret=turn_secret)
     servers = IceServers(config).for_server()
-    with loaded(model, badge=badge, live=True) as avatar:
+    with loaded(model, badge=badge, live=True, device=device, cuda_graphs=cuda_graphs) as avatar:
         asyncio.run(publish_lines(avatar, url, sys.stdin, token, servers, portrait, voice))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from jamflow_rt.cli.terminal import Badge, Model, Portrait, Voice, loaded, progress, say_so
+from jamflow_rt.cli.terminal import Badge, Device, Model, Portrait, Voice, loaded, progress, say_so
 from jamflow_rt.errors import InvalidInput
 
 # Heavy imports (torch, the models) stand inside the commands: --help answers at once.
@@ -29,6 +29,7 @@ def say(
     seed: Annotated[int, typer.Option("--seed", help="Another number, another take.")] = 0,
     badge: Badge = True,
     model: Model = None,
+    device: Device = "auto",
 ) -> None:
     """Say TEXT: into an MP4 with the face, into a WAV, or through the speakers."""
     from jamflow_rt.record import file_kind, record
@@ -41,7 +42,7 @@ def say(
     if text == "-":
         text = sys.stdin.read()
     settings = SessionSettings(speed=speed)
-    with loaded(model, badge=badge) as avatar:
+    with loaded(model, badge=badge, device=device) as avatar:
         frames = avatar.render_speech(
             text,
             portrait,

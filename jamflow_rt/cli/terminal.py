@@ -37,6 +37,13 @@ Badge = Annotated[
     typer.Option("--badge/--no-badge", help="Mark pictures as made by a machine, in a corner."),
 ]
 
+Device = Annotated[
+    str, typer.Option("--device", help="Where the network runs: auto, cpu, cuda or cuda:1.")
+]
+CudaGraphs = Annotated[
+    bool, typer.Option("--cuda-graphs", help="On a GPU, record the network and replay it.")
+]
+
 
 def console() -> Console:
     """Everything that is not a command's result goes to standard error."""
@@ -90,11 +97,19 @@ def counter() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def loaded(model: Path | None, *, badge: bool = True, live: bool = False) -> Iterator[Avatar]:
+def loaded(
+    model: Path | None,
+    *,
+    badge: bool = True,
+    live: bool = False,
+    device: str = "auto",
+    cuda_graphs: bool = False,
+) -> Iterator[Avatar]:
     """An avatar that is closed at the end; `live` for sessions, not for a file."""
     from jamflow_rt.avatar import Avatar
 
-    with Avatar.load(model, badge=badge, warm=live) as avatar:
+    avatar = Avatar.load(model, badge=badge, warm=live, device=device, cuda_graphs=cuda_graphs)
+    with avatar:
         yield avatar
 
 

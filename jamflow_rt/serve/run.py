@@ -32,6 +32,9 @@ def serve(
     config: ServerConfig,
     bundle_path: Path | None = None,
     on_ready: Callable[[str], None] | None = None,
+    *,
+    device: str = "auto",
+    cuda_graphs: bool = False,
 ) -> None:
     """Serve until SIGTERM or CTRL-C, then end all sessions.
 
@@ -49,6 +52,8 @@ def serve(
             max_sessions=config.max_sessions,
             by_capacity=not config.overcommit,
             badge=config.badge,
+            device=device,
+            cuda_graphs=cuda_graphs,
         )
         try:
             # The first picture compiles the renderer, the first window builds the kernels.
