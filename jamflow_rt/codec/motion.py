@@ -86,8 +86,11 @@ class MotionSpace:
         shift = latents[:, : len(basis)].astype(np.float32) @ basis
         return np.asarray(self.average + shift.reshape(-1, N_LANDMARKS, 3))
 
-    def decode(self, latents: NDArray[np.float32]) -> list[FaceState]:
-        """Faces of latents (T, D).
+    def given(self, first: int, count: int) -> None:
+        """Nothing is given beside the latents: they are the whole face."""
+
+    def decode(self, latents: NDArray[np.float32], first: int = 0) -> list[FaceState]:
+        """Faces of latents (T, D), whichever frame of a performance is the first.
 
         Raises:
             InvalidInput: the latents have another width, or hold NaN.
