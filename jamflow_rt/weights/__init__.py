@@ -1,0 +1,1 @@
+"""Public weights of others, read safely and brought into our modules name by name."""
