@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from jamflow_rt.beats import MOTION_RATE, N_MELS
+from jamflow_rt.beats import N_MELS
 
 
 class StrictModel(BaseModel):
@@ -62,8 +62,18 @@ class ModelConfig(StrictModel):
     given: int = 0
     """Numbers a frame that are always given and never generated (the paper's `e_rest`)."""
     mels: int = N_MELS
-    window_seconds: float = 0.5
-    """Reach of the local attention bands, to each side."""
+    mel_scale: float = 1.0
+    mel_shift: float = 0.0
+    """Windows hold whitened mels; times `mel_scale` plus `mel_shift` they are the network's."""
+    joint_blocks: int | None = None
+    """Blocks, counted from the input, in which the streams attend to each other; None is the first
+    half of them (the paper's figure)."""
+    window_seconds: float | None = 0.5
+    """Reach of the local attention bands, to each side; None is no mask. The paper masks, and its
+    width is not known."""
+    aligned_rope: bool = True
+    """Motion frame i stands at 3.75·i on the axis of mel frames ("temporally aligned" in the
+    paper). Otherwise at i, as if both streams had one rate."""
     qk_norm: bool = False
     shared_modulation: bool = False
     """One AdaLN projection for all blocks with a learned offset a block, instead of one each."""
@@ -77,6 +87,8 @@ class ModelConfig(StrictModel):
     def _check(self) -> ModelConfig:
         if self.depth % 2:
             raise ValueError(f"depth must be even (half of the blocks are joint), not {self.depth}")
+        if self.joint_blocks is not None and not 0 <= self.joint_blocks <= self.depth:
+            raise ValueError(f"joint_blocks must be 0 to {self.depth}, not {self.joint_blocks}")
         return self
 
     @property
@@ -85,9 +97,9 @@ class ModelConfig(StrictModel):
         return sum(group.size for group in self.groups)
 
     @property
-    def window_motion(self) -> float:
-        """`window_seconds` in motion frames."""
-        return self.window_seconds * MOTION_RATE
+    def joint_depth(self) -> int:
+        """Number of joint blocks."""
+        return self.depth // 2 if self.joint_blocks is None else self.joint_blocks
 
     @classmethod
     def default(cls, motion: tuple[MotionGroup, ...], voices: int = 0) -> ModelConfig:
@@ -117,6 +129,9 @@ class ModelConfig(StrictModel):
             text=TextConfig(kind="characters", vocab=2545, width=512, layers=4),
             groups=(MotionGroup(name="mouth", size=12),),
             given=51,
+            # F5-TTS works on the log-mel itself (jamflow_rt.codec.mel).
+            mel_scale=4.30,
+            mel_shift=-3.46,
         )
 
 

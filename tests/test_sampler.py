@@ -174,3 +174,53 @@ def test_given_sound_is_followed_by_velocities_and_not_by_what_was_distilled() -
     (steps,) = asked
     assert steps[0] == pytest.approx(sampler.times[1] - sampler.times[0])
     assert steps[1] == 0
+
+
+def toy_paper(**settings: object) -> JamFlow:
+    """The toy network, told numbers beside the motion, or working on another scale of mels."""
+    torch.manual_seed(0)
+    config = ModelConfig(**{**MODEL.config.model_dump(), **settings})
+    model = JamFlow(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.1)
+    return model.eval()
+
+
+def test_what_is_given_beside_the_motion_reaches_the_network() -> None:
+    sampler = Sampler(toy_paper(given=3), SamplingConfig(evaluations=2, guidance=1.0))
+    first, other = (
+        dataclasses.replace(window(), given=np.full((3 * BEAT_MOTION, 3), value, np.float32))
+        for value in (0.0, 1.0)
+    )
+    a, b = sampler.sample(first), sampler.sample(other)
+    assert not np.allclose(a.motion, b.motion)
+    # In one pass each keeps its own.
+    runs = [sampler.start(first), sampler.start(other)]
+    while not runs[0].done:
+        sampler.advance(runs)
+    np.testing.assert_allclose(runs[0].result().motion, a.motion, atol=1e-4)
+    np.testing.assert_allclose(runs[1].result().motion, b.motion, atol=1e-4)
+
+
+def test_numbers_that_the_model_is_not_told_are_refused() -> None:
+    beside = dataclasses.replace(window(), given=np.zeros((3 * BEAT_MOTION, 3), np.float32))
+    with pytest.raises(InvalidInput, match="gives 3 numbers beside the motion.*told 0"):
+        Sampler(MODEL, SamplingConfig()).start(beside)
+    with pytest.raises(InvalidInput, match="gives 0 numbers beside the motion.*told 3"):
+        Sampler(toy_paper(given=3), SamplingConfig()).start(window())
+    with pytest.raises(InvalidInput, match=r"Window.given has shape \(5, 3\)"):
+        dataclasses.replace(window(), given=np.zeros((5, 3), np.float32))
+
+
+def test_a_network_on_another_scale_of_mels_sees_them_on_its_own() -> None:
+    scale, shift = 4.3, -3.46
+    given = window()
+    plain = Sampler(toy_paper(), SamplingConfig(evaluations=2))
+    scaled = Sampler(toy_paper(mel_scale=scale, mel_shift=shift), SamplingConfig(evaluations=2))
+    theirs = plain.sample(dataclasses.replace(given, mel=given.mel * scale + shift))
+    ours = scaled.sample(given)
+    made = given.mel_masked
+    np.testing.assert_allclose(ours.mel[made] * scale + shift, theirs.mel[made], atol=1e-3)
+    np.testing.assert_array_equal(ours.mel[~made], given.mel[~made])
+    np.testing.assert_allclose(ours.motion, theirs.motion, atol=1e-4)

@@ -31,6 +31,8 @@ def guided_velocity(
         torch.ones_like(c.mel_masked),
         torch.zeros_like(c.motion),
         torch.ones_like(c.motion_masked),
+        # Always told, as its name says.
+        given=c.given,
         voice=None if c.voice is None else torch.zeros_like(c.voice),
     )
     both = Condition(

@@ -33,8 +33,12 @@ class Run:
         self.mel_masked = tensor(window.mel_masked)
         self.motion_masked = tensor(window.motion_masked)
         self.motion_free = self.motion_masked.repeat_interleave(sampler.group_sizes, dim=1)
-        self.mel_known = tensor(window.mel).masked_fill(self.mel_masked[:, None], 0.0)
+        config = sampler.model.config
+        self.mel_scale, self.mel_shift = config.mel_scale, config.mel_shift
+        known = tensor(window.mel) * self.mel_scale + self.mel_shift
+        self.mel_known = known.masked_fill(self.mel_masked[:, None], 0.0)
         self.motion_known = tensor(window.motion).masked_fill(self.motion_free, 0.0)
+        self.given = None if window.given is None else tensor(window.given)
         self.mel_noise = tensor(window.mel_noise)
         self.motion_noise = tensor(window.motion_noise) * sampler.motion_temperature
         self.mel, self.motion = self.mel_noise, self.motion_noise
@@ -53,10 +57,11 @@ class Run:
 
     def result(self) -> WindowResult:
         """The sampled window; known places are exactly what was given."""
-        mel = torch.where(self.mel_masked[:, None], self.mel, self.mel_known)
+        mel = ((self.mel - self.mel_shift) / self.mel_scale).cpu().numpy().astype(np.float32)
         motion = torch.where(self.motion_free, self.motion, self.motion_known)
         return WindowResult(
-            mel.cpu().numpy().astype(np.float32), motion.cpu().numpy().astype(np.float32)
+            np.where(self.window.mel_masked[:, None], mel, self.window.mel),
+            motion.cpu().numpy().astype(np.float32),
         )
 
 
@@ -117,8 +122,8 @@ class Sampler:
         """Take up a window; its text is embedded here, once.
 
         Raises:
-            InvalidInput: the window's motion has another width than the model's, or its voice is
-                not in the model's table.
+            InvalidInput: the window's motion or what is given beside it has another width than
+                the model's, or its voice is not in the model's table.
         """
         if window.voice > self.model.config.voices:
             raise InvalidInput(
@@ -129,6 +134,12 @@ class Sampler:
             raise InvalidInput(
                 f"The window's motion is {window.motion.shape[1]} wide; "
                 f"the model's is {self.model.config.motion_size}."
+            )
+        given = 0 if window.given is None else window.given.shape[1]
+        if given != self.model.config.given:
+            raise InvalidInput(
+                f"The window gives {given} numbers beside the motion; "
+                f"the model is told {self.model.config.given}."
             )
         ids = torch.from_numpy(window.text.astype(np.int64)).to(self.device)[None]
         dropped = torch.tensor([window.text_dropped], device=self.device)
@@ -196,6 +207,7 @@ class Sampler:
             mel_masked=torch.stack([r.mel_masked for r in runs]),
             motion=torch.stack([r.motion_known for r in runs]),
             motion_masked=torch.stack([r.motion_masked for r in runs]),
+            given=_stacked([r.given for r in runs]),
             voice=torch.tensor([r.window.voice for r in runs], device=self.device),
             step=step,
         )
@@ -205,3 +217,8 @@ class Sampler:
     ) -> tuple[Tensor, Tensor]:
         with fast_precision(self.device):
             return guided_velocity(self.model, mel, motion, t, condition, self.sampling.guidance)
+
+
+def _stacked(parts: Sequence[Tensor | None]) -> Tensor | None:
+    known = [part for part in parts if part is not None]
+    return torch.stack(known) if known else None

@@ -35,6 +35,8 @@ class Window:
     """Row of the model's table of voices; 0 goes on as the prefix sounds."""
     listens: bool = False
     """The sound is given and the mouth follows it; what of it is masked is only looked at."""
+    given: Floats | None = None
+    """(T_m, R) motion that is never generated (the paper's e_rest), where the model is told any."""
 
     def __post_init__(self) -> None:
         beats = len(self.text) // BEAT_MEL
@@ -50,6 +52,9 @@ class Window:
             ),
             "motion_noise": (self.motion_noise.shape, self.motion.shape),
         }
+        if self.given is not None:
+            wanted = (beats * BEAT_MOTION, self.given.shape[-1])
+            expected["given"] = (self.given.shape, wanted)
         for name, (shape, wanted) in expected.items():
             if shape != wanted:
                 raise InvalidInput(f"Window.{name} has shape {shape}; {beats} beats want {wanted}.")
