@@ -27,6 +27,15 @@ class Batch(NamedTuple):
     """(B,)"""
     voice: Tensor
     """(B,) rows of the table of voices, 0 where the voice is not told."""
+    given: Tensor | None = None
+    """(B, T_m, R) motion that is never generated, where the model is told any."""
+
+
+class Errors(NamedTuple):
+    """Squared velocity errors, summed over masked places."""
+
+    audio: Tensor
+    motion: Tensor
 
 
 class Losses(NamedTuple):
@@ -53,7 +62,15 @@ def flow_matching_loss(
         mel_noise: like `batch.mel`.
         motion_noise: like `batch.motion`.
     """
-    free, mel_free = free_motion(model, batch), batch.mel_masked[..., None]
+    errors = flow_matching_errors(model, batch, t, mel_noise, motion_noise)
+    counts = masked_numbers(model, batch).clamp(min=1)
+    return Losses(errors.audio / counts[0], errors.motion / counts[1])
+
+
+def flow_matching_errors(
+    model: JamFlow, batch: Batch, t: Tensor, mel_noise: Tensor, motion_noise: Tensor
+) -> Errors:
+    """The sums that `flow_matching_loss` divides by `masked_numbers`, for batches in parts."""
     time = t[:, None, None]
     mel_v, motion_v = model(
         (1 - time) * mel_noise + time * batch.mel,
@@ -61,10 +78,16 @@ def flow_matching_loss(
         t,
         condition_of(model, batch),
     )
-    return Losses(
-        masked_error(mel_v, batch.mel - mel_noise, mel_free),
-        masked_error(motion_v, batch.motion - motion_noise, free),
+    return Errors(
+        _squares(mel_v, batch.mel - mel_noise, batch.mel_masked[..., None]),
+        _squares(motion_v, batch.motion - motion_noise, free_motion(model, batch)),
     )
+
+
+def masked_numbers(model: JamFlow, batch: Batch) -> Tensor:
+    """(2,) how many numbers of mel and of motion are generated in a batch."""
+    mel = batch.mel_masked.sum() * batch.mel.shape[-1]
+    return torch.stack([mel, free_motion(model, batch).sum()])
 
 
 def free_motion(model: JamFlow, batch: Batch) -> Tensor:
@@ -81,11 +104,15 @@ def condition_of(model: JamFlow, batch: Batch) -> Condition:
         mel_masked=batch.mel_masked,
         motion=batch.motion.masked_fill(free_motion(model, batch), 0.0),
         motion_masked=batch.motion_masked,
+        given=batch.given,
         voice=batch.voice,
     )
 
 
 def masked_error(velocity: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Mean squared error where `mask` holds."""
-    error = (velocity.float() - target).square() * mask
-    return error.sum() / mask.expand_as(error).sum().clamp(min=1)
+    return _squares(velocity, target, mask) / mask.expand_as(target).sum().clamp(min=1)
+
+
+def _squares(velocity: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    return ((velocity.float() - target).square() * mask).sum()
