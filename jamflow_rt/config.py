@@ -82,6 +82,9 @@ class ModelConfig(StrictModel):
     teaches."""
     mask_channels: bool = False
     """Tell the network in channels of their own which places are masked (F5 does not)."""
+    audio_reads_motion: bool = True
+    """False: sound is made as if there were no motion, while motion still reads the sound; so an
+    Audio-DiT with weights of its own speaks as it did."""
 
     @model_validator(mode="after")
     def _check(self) -> ModelConfig:

@@ -126,7 +126,10 @@ class JamFlow(nn.Module):
             if index < self.config.depth // 2:
                 k, v = torch.cat([ek, ak], dim=2), torch.cat([ev, av], dim=2)
                 e_attended = attend(eq, k, v, geometry.motion_rows)
-                a_attended = attend(aq, k, v, geometry.audio_rows)
+                if self.config.audio_reads_motion:
+                    a_attended = attend(aq, k, v, geometry.audio_rows)
+                else:
+                    a_attended = attend(aq, ak, av, None)
             else:
                 e_attended = attend(eq, ek, ev, geometry.motion_self)
                 a_attended = attend(aq, ak, av, None)
