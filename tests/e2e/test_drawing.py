@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 import threading
 import time
@@ -50,6 +51,10 @@ SIZE = 512
 CLOSE = 3.0
 """Mean absolute difference of 0…255 at most between the two pictures, in every part of them: the
 mouth alone is too small to show in the whole. (Measured: 0.1 of the whole, 0.6 of a part.)"""
+ROUNDED = 1.0
+"""The same between what was drawn and what the page shows."""
+PATIENCE = 30.0
+"""Seconds until something is shown, on a machine that has other work."""
 PARTS = 16
 """Along each side of the picture."""
 MOTION = MotionSpace.load(EMBEDDED / "motion.safetensors")
@@ -75,9 +80,15 @@ PAGE = """<!doctype html>
     deleteTexture.call(this, texture);
   };
   const context = () => canvas().getContext("webgl2");
+  const decode = createImageBitmap;
+  let decoding = 0;
 
   Object.assign(window, {
     PortraitRenderer,
+    createImageBitmap: (...picture) => {
+      decoding += 1;
+      return decode(...picture).finally(() => (decoding -= 1));
+    },
     canvas: () => document.querySelector("canvas"),
     count_textures: () => textures,
 
@@ -101,7 +112,10 @@ PAGE = """<!doctype html>
     },
 
     lose: () => new Promise((resolve) => {
-      canvas().addEventListener("webglcontextlost", resolve, { once: true });
+      // What it had is gone with it.
+      textures = 0;
+      // While its loss is told it cannot be restored yet.
+      canvas().addEventListener("webglcontextlost", () => setTimeout(resolve), { once: true });
       extension = context().getExtension("WEBGL_lose_context");
       extension.loseContext();
     }),
@@ -109,12 +123,22 @@ PAGE = """<!doctype html>
       canvas().addEventListener("webglcontextrestored", resolve, { once: true });
       extension.restoreContext();
     }),
-    /** Whether the middle of the canvas as it is composed is painted. */
-    async shown() {
-      const bitmap = await createImageBitmap(canvas());
-      const copy = new OffscreenCanvas(1, 1).getContext("2d");
-      copy.drawImage(bitmap, -bitmap.width / 2, -bitmap.height / 2);
-      return copy.getImageData(0, 0, 1, 1).data[0] > 20;
+    /** Lose it in the middle of the next preparing. */
+    lose_again() {
+      const { createProgram } = WebGL2RenderingContext.prototype;
+      window.lost_again = new Promise((resolve) => {
+        WebGL2RenderingContext.prototype.createProgram = function () {
+          WebGL2RenderingContext.prototype.createProgram = createProgram;
+          lose().then(resolve);
+          return createProgram.call(this);
+        };
+      });
+    },
+    /** Wait until no picture is being decoded, and what came of them is done. */
+    async settle() {
+      do await new Promise((resolve) => setTimeout(resolve));
+      while (decoding);
+      await new Promise((resolve) => setTimeout(resolve));
     },
   });
   window.ready = true;
@@ -253,6 +277,21 @@ def open_portrait(page: Page, portrait: str, size: int = SIZE) -> None:
     page.evaluate("([name, size]) => open_portrait(name, size)", [portrait, size])
 
 
+def shows(page: Page, wanted: Picture, within: float = ROUNDED) -> None:
+    """Wait until the page shows the picture, as its viewer sees it, and nothing else.
+
+    Neither `readPixels` nor a copy of the canvas tells that: once the page has been composed the
+    drawing buffer is empty.
+    """
+    ends = time.monotonic() + PATIENCE
+    while True:
+        with Image.open(io.BytesIO(page.locator("canvas").screenshot())) as screenshot:
+            seen = np.asarray(screenshot.convert("RGB"))
+        if distance(seen, wanted) <= within:
+            return
+        assert time.monotonic() < ends, f"another picture: {distance(seen, wanted):.1f} away"
+
+
 def render(renderer: MeshRenderer, latents: Array) -> Picture:
     return renderer.render(MOTION.decode(latents[None])[0])
 
@@ -313,14 +352,40 @@ def test_an_uploaded_photograph_of_a_turned_head(page: Page, packs: PortraitPack
 
 def test_a_lost_context_comes_back_with_its_picture(page: Page) -> None:
     open_portrait(page, "mara")
-    before = draw(page, STATES["wide"])
+    wide, blink = (draw(page, STATES[name]) for name in ("wide", "blink"))
+    assert distance(wide, blink) > 2 * CLOSE
+    textures = page.evaluate("count_textures()")
+    draw(page, STATES["wide"])
     page.evaluate("lose()")
     # Meanwhile motion goes on.
     page.evaluate("latents => renderer.draw(latents)", STATES["blink"].tolist())
     page.evaluate("restore()")
-    page.wait_for_function("shown()", timeout=20_000)
-    drawn = draw(page, STATES["wide"])
-    np.testing.assert_array_equal(drawn, before)
+    shows(page, blink)
+    np.testing.assert_array_equal(draw(page, STATES["wide"]), wide)
+    assert page.evaluate("count_textures()") == textures
+
+
+def test_a_context_lost_twice_is_prepared_once(page: Page) -> None:
+    open_portrait(page, "mara")
+    wide = draw(page, STATES["wide"])
+    textures = page.evaluate("count_textures()")
+    # The pictures for the first time are not decoded yet when it is lost again.
+    page.evaluate("(async () => { await lose(); await restore(); await lose(); await restore() })()")
+    shows(page, wide)
+    page.evaluate("settle()")
+    assert page.evaluate("count_textures()") == textures
+    np.testing.assert_array_equal(draw(page, STATES["wide"]), wide)
+
+
+def test_a_context_lost_while_it_is_prepared_comes_back(page: Page) -> None:
+    open_portrait(page, "mara")
+    wide = draw(page, STATES["wide"])
+    page.evaluate("lose()")
+    page.evaluate("lose_again()")
+    page.evaluate("restore()")
+    page.evaluate("lost_again")
+    page.evaluate("restore()")
+    shows(page, wide)
 
 
 def test_nothing_is_drawn_after_the_end(page: Page) -> None:
@@ -348,7 +413,8 @@ def test_another_portrait_may_take_over_the_canvas(page: Page) -> None:
 
 def test_a_loaded_portrait_shows_at_rest(page: Page) -> None:
     open_portrait(page, "mara")
-    page.wait_for_function("shown()", timeout=20_000)
+    renderer = MeshRenderer(load_portrait("mara"), MOTION.neutral, SIZE)
+    shows(page, render(renderer, STATES["rest"]), CLOSE)
 
 
 def test_bad_motion_is_refused(page: Page) -> None:

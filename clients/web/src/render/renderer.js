@@ -146,12 +146,17 @@ export class PortraitRenderer {
     const bitmaps = await Promise.all(
       this.#portrait.pictures.map((picture) => createImageBitmap(picture, AS_THEY_ARE)),
     );
-    // It may have been disposed, or lost again.
-    if (!this.#stop.signal.aborted && !this.#gl.isContextLost()) {
+    try {
+      // It may have been disposed, or lost again, or lost and prepared by another call.
+      if (this.#stop.signal.aborted || this.#gl.isContextLost() || this.#painter) return;
       this.#painter = new Painter(this.#gl, this.#portrait, bitmaps);
       if (this.#badged) this.#badge = new Badge(this.#gl);
+    } catch (error) {
+      // Lost meanwhile: it is prepared once more when it is back.
+      if (!this.#gl.isContextLost()) throw error;
+    } finally {
+      for (const bitmap of bitmaps) bitmap.close();
     }
-    for (const bitmap of bitmaps) bitmap.close();
   }
 
   /** @param {Event} event */
