@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
@@ -18,69 +13,16 @@ from pydantic import SecretStr
 from jamflow_rt.config import IceServer, ServerConfig
 from jamflow_rt.serve.ice import IceServers, rtc_configuration
 from jamflow_rt.serve.webrtc import Viewer
+from tests.coturn import MISSING, PROGRAM, SECRET, turn_server
 from tests.serve_fakes import FakeSession
 
-SECRET = "north wind"
-PROGRAM = shutil.which("turnserver")
-pytestmark = pytest.mark.skipif(
-    PROGRAM is None, reason="no TURN server: `apt-get install coturn` brings turnserver"
-)
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 
 
 @pytest.fixture(scope="module")
 def turn_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A TURN server of this machine's own; the port it listens on."""
-    port = free_port()
-    folder = tmp_path_factory.mktemp("turn")
-    assert PROGRAM is not None
-    with subprocess.Popen(
-        [
-            PROGRAM,
-            "-n",
-            "--listening-ip=127.0.0.1",
-            "--relay-ip=127.0.0.1",
-            f"--listening-port={port}",
-            "--realm=tests.example",
-            "--use-auth-secret",
-            f"--static-auth-secret={SECRET}",
-            # Else it relays to no address of this machine.
-            "--allow-loopback-peers",
-            "--no-cli",
-            "--no-tls",
-            "--no-dtls",
-            f"--pidfile={folder / 'pid'}",
-            f"--userdb={folder / 'users'}",
-            "--log-file=stdout",
-            "--simple-log",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=Path(folder),
-    ) as process:
-        try:
-            wait_for(port, process)
-            yield port
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Until the TURN server takes connections."""
-    for _ in range(200):
-        assert process.poll() is None, "turnserver ended at once"
-        with socket.socket() as probe:
-            probe.settimeout(0.1)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail("turnserver does not listen")
+    with turn_server(tmp_path_factory.mktemp("turn")) as port:
+        yield port
 
 
 def make_servers(port: int, secret: str = SECRET, transport: str = "udp") -> IceServers:

@@ -46,15 +46,19 @@ class Server:
 
 
 @contextmanager
-def serving(max_sessions: int) -> Iterator[Server]:
+def serving(max_sessions: int, *options: str) -> Iterator[Server]:
     """Start the server on a free port with the model that ships; stop it as CTRL-C would.
+
+    Args:
+        max_sessions: as the server's option.
+        options: more of the server's options.
 
     JAMFLOW_E2E_MODEL may name another bundle's folder.
     """
     command = [sys.executable, "-c", "from jamflow_rt.cli import main; main()"]
     command += ["serve", "--port", "0"]
     # How many this machine can serve is not what these tests are about.
-    command += ["--max-sessions", str(max_sessions), "--overcommit"]
+    command += ["--max-sessions", str(max_sessions), "--overcommit", *options]
     if model := os.environ.get("JAMFLOW_E2E_MODEL"):
         command += ["--model", model]
     with subprocess.Popen(

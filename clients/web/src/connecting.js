@@ -40,6 +40,8 @@ export class Connecting {
   #blocked = false;
   /** @type {Transport | null} */
   transport = null;
+  /** Why it failed or ended by itself. @type {Error | null} */
+  failure = null;
 
   /**
    * @param {Options} options Read anew for each connection.
@@ -68,12 +70,15 @@ export class Connecting {
       throw new JamflowError("wrong_order", "This avatar is connected already.");
     }
     const life = (this.#life = new AbortController());
+    this.failure = null;
     this.#set("connecting");
     try {
       await this.#try(life.signal);
       this.#set("connected");
     } catch (error) {
-      if (this.#life === life && !life.signal.aborted) this.#shut("failed");
+      if (this.#life === life && !life.signal.aborted) {
+        this.#shut("failed", /** @type {Error} */ (error));
+      }
       throw error;
     }
   }
@@ -98,6 +103,7 @@ export class Connecting {
       base: this.#server.base,
       token: grant.token,
       iceServers: [...(this.#options.iceServers ?? []), ...(grant.ice_servers ?? [])],
+      iceTransportPolicy: this.#options.iceTransportPolicy ?? "all",
       portrait: this.#options.portrait ?? "",
       voice: this.#options.voice ?? "",
       media: this.#options.media ?? "video",
@@ -155,7 +161,7 @@ export class Connecting {
     this.#release(error);
     const { signal } = this.#life;
     if (this.#ended || FINAL.has(error.code) || this.#options.reconnect === false) {
-      this.#shut(this.#ended || error.code === "session_expired" ? "closed" : "failed");
+      this.#shut(this.#ended || error.code === "session_expired" ? "closed" : "failed", error);
       return;
     }
     this.#set("reconnecting");
@@ -170,10 +176,13 @@ export class Connecting {
         return;
       } catch (failure) {
         if (signal.aborted) return;
-        if (failure instanceof JamflowError && FINAL.has(failure.code)) break;
+        if (failure instanceof JamflowError && FINAL.has(failure.code)) {
+          this.#shut("failed", failure);
+          return;
+        }
       }
     }
-    this.#shut("failed");
+    this.#shut("failed", error);
   }
 
   /** @param {JamflowError} error */
@@ -183,8 +192,12 @@ export class Connecting {
     this.#follower.over(error);
   }
 
-  /** @param {"failed" | "closed"} state */
-  #shut(state) {
+  /**
+   * @param {"failed" | "closed"} state
+   * @param {Error | null} [failure]
+   */
+  #shut(state, failure = null) {
+    this.failure = failure;
     this.#life.abort();
     this.#release(new JamflowError("connection", "The connection ended."));
     this.#set(state);

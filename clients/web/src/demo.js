@@ -98,8 +98,7 @@ async function connect() {
   const mine = (avatar = new JamflowAvatar({
     portrait: query.get("portrait") ?? "",
     voice: query.get("voice") ?? "",
-    // Behind the hash, where no server's log sees it.
-    token: new URLSearchParams(location.hash.slice(1)).get("token") ?? undefined,
+    getToken: async () => givenToken(),
     ...TRANSPORTS[name].options,
   }));
   figures = new Figures(mine);
@@ -160,11 +159,17 @@ function listenTo(mine) {
   });
 }
 
+/** @returns {string | null} Behind the hash, where no server's log sees it. */
+function givenToken() {
+  return new URLSearchParams(location.hash.slice(1)).get("token");
+}
+
 /** @param {unknown} error */
 function showFailure(error) {
   const code = error instanceof JamflowError ? error.code : "";
   if (code === "not_authorized") {
-    showCover("This avatar is private", "A token opens it.", true);
+    if (givenToken()) showCover("The token was refused", explain(error), true);
+    else showCover("This avatar is private", "A token opens it.", true);
     retry.hidden = true;
     key.hidden = false;
     token.focus();
@@ -184,7 +189,9 @@ function showConnection(connection) {
   }
   if (connection === "failed") {
     showState("idle");
-    showCover("The connection was lost", "The server may have been stopped.", true);
+    const { failure } = avatar;
+    if (failure instanceof JamflowError && failure.code === "not_authorized") showFailure(failure);
+    else showCover("The connection was lost", "The server may have been stopped.", true);
   }
   if (connection === "closed" && page.ended) {
     showCover("The session has ended", "It waits no longer than it has to.", true);
@@ -375,16 +382,18 @@ speed.addEventListener("change", () => void update({ speed: Number(speed.value) 
 retry.addEventListener("click", () => void connect());
 key.addEventListener("submit", (event) => {
   event.preventDefault();
-  location.hash = new URLSearchParams({ token: token.value.trim() }).toString();
+  const behind = new URLSearchParams({ token: token.value.trim() });
+  history.replaceState(null, "", `${location.pathname}${location.search}#${behind}`);
   token.value = "";
   void connect();
 });
+// A link with another token, opened here.
+addEventListener("hashchange", () => void connect());
 video.addEventListener("playing", () => {
   // What is drawn here shows when it is drawn.
   if (drawing.hidden && avatar.connection !== "reconnecting") hideCover();
 });
-// A page that is left frees its place; one that comes back from the browser's memory reconnects.
-addEventListener("pagehide", () => avatar.close());
+// A page that is left has freed its place, also when it comes back from the browser's memory.
 addEventListener("pageshow", ({ persisted }) => {
   if (persisted) void connect();
 });

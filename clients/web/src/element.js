@@ -6,12 +6,13 @@
  *
  * Attributes: `src` (the server's address), `portrait`, `voice`, `token`, `transport`, `media`,
  * `muted` (no sound, and no button for it), `captions` (words under the face). The property
- * `avatar` is its `JamflowAvatar`. Server events are dispatched as DOM events "jamflow" with the
- * event as `detail`, and "connection" with the connection's state.
+ * `avatar` is its `JamflowAvatar`; `getToken` may be set to what gets a token for each connection.
+ * Server events are dispatched as DOM events "jamflow" with the event as `detail`, and
+ * "connection" with the connection's state.
  */
 
 import { Captions } from "./captions.js";
-import { JamflowAvatar } from "./jamflow.js";
+import { JamflowAvatar, JamflowError } from "./jamflow.js";
 import { style } from "./element_style.js";
 
 /** @import { Options } from "./jamflow.js" */
@@ -40,6 +41,8 @@ export class JamflowElement extends HTMLElement {
   #video;
   #parts;
   #timer = 0;
+  /** @type {Options["getToken"]} */
+  #getToken;
   /** Attributes change one by one; one connection is made for all of them. */
   #planned = false;
 
@@ -75,6 +78,10 @@ export class JamflowElement extends HTMLElement {
       this.#parts.cover.hidden = true;
       this.#showSound();
     });
+    // A page that was left has freed its place, also when it comes back from the browser's memory.
+    addEventListener("pageshow", ({ persisted }) => {
+      if (persisted && this.isConnected) this.#plan();
+    });
   }
 
   /** @returns {JamflowAvatar} The session; another one after each connection. */
@@ -82,7 +89,23 @@ export class JamflowElement extends HTMLElement {
     return this.#avatar;
   }
 
+  /** @returns {Options["getToken"]} */
+  get getToken() {
+    return this.#getToken;
+  }
+
+  set getToken(getToken) {
+    this.#getToken = getToken;
+    if (this.isConnected) this.#plan();
+  }
+
   connectedCallback() {
+    // What was set before the element was defined hides the accessor.
+    if (Object.hasOwn(this, "getToken")) {
+      const { getToken } = this;
+      Reflect.deleteProperty(this, "getToken");
+      this.getToken = getToken;
+    }
     this.#plan();
   }
 
@@ -135,6 +158,7 @@ export class JamflowElement extends HTMLElement {
     return {
       url: given("src"),
       token: given("token"),
+      getToken: this.#getToken,
       portrait: given("portrait"),
       voice: given("voice"),
       transport: /** @type {Options["transport"]} */ (given("transport")),
@@ -175,7 +199,11 @@ export class JamflowElement extends HTMLElement {
   /** @param {Connection} connection */
   #showConnection(connection) {
     if (connection === "reconnecting") this.#cover("The connection was lost. One moment …", false);
-    if (connection === "failed") this.#cover("The connection was lost.", true);
+    if (connection === "failed") {
+      const { failure } = this.#avatar;
+      const refused = failure instanceof JamflowError && failure.code === "not_authorized";
+      this.#cover(refused ? failure.message : "The connection was lost.", true);
+    }
     if (connection === "closed" && this.isConnected) this.#cover("The session has ended.", true);
     if (connection === "connected" && this.#video.readyState >= 2) this.#parts.cover.hidden = true;
     this.dispatchEvent(new CustomEvent("connection", { detail: connection }));

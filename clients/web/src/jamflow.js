@@ -68,6 +68,14 @@ export class JamflowAvatar {
     return this.#connecting.state;
   }
 
+  /**
+   * @returns {Error | null} Why the connection failed or ended by itself: a JamflowError, or what
+   *   `getToken` rejected with.
+   */
+  get failure() {
+    return this.#connecting.failure;
+  }
+
   /** @returns {MediaStream} Sound and pictures in one stream. */
   get stream() {
     return this.#stream;
@@ -275,7 +283,7 @@ export class JamflowAvatar {
     return await this.#connecting.transport.stats();
   }
 
-  /** End the session and free its place on the server. */
+  /** End the session and free its place on the server; a page that is left does so by itself. */
   close() {
     this.#connecting.close();
   }
@@ -353,6 +361,8 @@ export class JamflowAvatar {
       const { signal } = this.#connecting;
       addEventListener("pointerdown", this.#wake, { signal });
       addEventListener("keydown", this.#wake, { signal });
+      // Else the server keeps the place for somebody who might come back.
+      addEventListener("pagehide", () => this.close(), { signal });
     }
     if (state === "failed" || state === "closed") {
       this.#input.stop();

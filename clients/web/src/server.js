@@ -4,6 +4,9 @@ import { JamflowError, refusal } from "./errors.js";
 
 /** @import { Grant, Options } from "./types.js" */
 
+/** What a JSON Web Token is written in. Others fit neither a header nor a sub-protocol. */
+const TOKEN = /^[\w.-]+$/;
+
 /** Asks by HTTP; each answer that is no success rejects with a JamflowError. */
 export class Server {
   #url;
@@ -27,7 +30,11 @@ export class Server {
   /** @returns {Promise<Grant>} */
   async grant() {
     const given = this.#getToken ? await this.#getToken() : this.#token;
-    return given !== null && typeof given === "object" ? given : { token: given };
+    const grant = given !== null && typeof given === "object" ? given : { token: given };
+    if (grant.token && !TOKEN.test(grant.token)) {
+      throw new JamflowError("not_authorized", "This is no token: it has letters that none has.");
+    }
+    return grant;
   }
 
   /** @returns {Promise<{portraits: string[], voices: string[]}>} */

@@ -87,6 +87,8 @@
  * @property {() => Promise<string | null | Grant>} [getToken] Asked before each connection; the
  *   answer of the server's `POST /v1/sessions` will do, and brings ICE servers with it.
  * @property {RTCIceServer[]} [iceServers] STUN and TURN servers beside those the server tells of.
+ * @property {RTCIceTransportPolicy} [iceTransportPolicy] "relay": WebRTC goes through a TURN server
+ *   only, so that neither side learns the other's address. Default: "all".
  * @property {string} [portrait] Name of the portrait; default: the server's.
  * @property {string} [voice] Name of the voice; default: the server's.
  * @property {"auto" | "webrtc" | "websocket"} [transport] Default: "auto", which is WebRTC where
@@ -103,6 +105,7 @@
  * @property {URL} base The server's address; ends in a slash.
  * @property {string | null} token
  * @property {RTCIceServer[]} iceServers
+ * @property {RTCIceTransportPolicy} iceTransportPolicy
  * @property {string} portrait
  * @property {string} voice
  * @property {Media} media

@@ -157,7 +157,9 @@ export class WebRtcTransport {
    * @returns {Promise<ServerEvent>}
    */
   async #attempt(iceServers) {
-    const peer = new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers });
+    const { iceTransportPolicy } = this.#place;
+    const bundlePolicy = "max-bundle";
+    const peer = new RTCPeerConnection({ bundlePolicy, iceServers, iceTransportPolicy });
     this.#peer = peer;
     try {
       const created = this.#prepare(peer);
@@ -167,6 +169,8 @@ export class WebRtcTransport {
       const late = new LateCandidates(peer, offer, this.#place.token);
       const answer = await this.#post(offer);
       if (this.#closed) throw new JamflowError("connection", "The connection was closed.");
+      // No relay is known yet: only the answer has told of one.
+      if (iceTransportPolicy === "relay" && !iceServers.length) throw blocked();
       late.send(this.#location);
       await peer.setRemoteDescription({ type: "answer", sdp: answer });
       const greeting = await Promise.race([created, noRoute(peer)]);
@@ -356,18 +360,20 @@ function gathered(peer) {
  */
 function noRoute(peer) {
   return new Promise((_, reject) => {
-    const blocked = () => {
-      reject(new JamflowError("no_route", "The network lets no WebRTC through."));
-    };
-    const timer = setTimeout(blocked, ICE_MS);
+    const timer = setTimeout(() => reject(blocked()), ICE_MS);
     const check = () => {
       const state = peer.iceConnectionState;
       if (state === "connected" || state === "completed") clearTimeout(timer);
-      if (state === "failed") blocked();
+      if (state === "failed") reject(blocked());
     };
     peer.addEventListener("iceconnectionstatechange", check);
     check();
   });
+}
+
+/** @returns {JamflowError} */
+function blocked() {
+  return new JamflowError("no_route", "The network lets no WebRTC through.");
 }
 
 /**

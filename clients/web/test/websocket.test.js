@@ -339,8 +339,38 @@ for (const [code, event, expected] of /** @type {const} */ ([
     socket().end(code);
     await assert.rejects(connecting, { code: expected });
     assert.equal(avatar.connection, "failed");
+    assert.equal(/** @type {any} */ (avatar.failure).code, expected);
   });
 }
+
+test("a session that is begun anew with a token that has expired ends, and tells why", async () => {
+  const tokens = ["young", "old"];
+  await connected({ getToken: async () => tokens.shift() ?? null });
+  assert.equal(avatar.failure, null);
+  socket().end(1006);
+  await settle();
+  mock.timers.tick(400);
+  await settle();
+  socket().tell({ type: "error", code: "session_expired", message: "Nobody waits." });
+  socket().end(4002);
+  await settle();
+  mock.timers.tick(400);
+  await settle();
+  assert.deepEqual(socket().protocols, ["jamflow.v1", "bearer.old"]);
+  socket().tell({ type: "error", code: "not_authorized", message: "The token has expired." });
+  socket().end(1008);
+  await settle();
+  assert.equal(avatar.connection, "failed");
+  assert.equal(/** @type {any} */ (avatar.failure).message, "The token has expired.");
+});
+
+test("what cannot be a token is not sent", async () => {
+  for (const token of ["two words", "n\u00f6", "a,b"]) {
+    avatar = new Avatar({ media: "audio", token });
+    await assert.rejects(avatar.connect(), { code: "not_authorized" });
+  }
+  assert.equal(FakeSocket.all.length, 0);
+});
 
 test("a session that ends ends what is pending, before its socket does", async () => {
   for (const [reason, code] of /** @type {const} */ ([
