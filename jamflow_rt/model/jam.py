@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from jamflow_rt.beats import MEL_PER_MOTION
 from jamflow_rt.config import ModelConfig
 from jamflow_rt.model.audio_dit import AudioDiT
 from jamflow_rt.model.layers import Attention, attend
@@ -86,10 +87,11 @@ class JamFlow(nn.Module):
         key = (audio_frames, motion_frames, device)
         if key not in self._geometry:
             seconds, size = self.config.window_seconds, self.config.head_size
+            spacing = MEL_PER_MOTION if self.config.aligned_rope else 1.0
             rows = joint_masks(audio_frames, motion_frames, seconds, device)
             self._geometry[key] = Geometry(
                 rotation_table(audio_positions(audio_frames, device), size),
-                rotation_table(motion_positions(motion_frames, device), size),
+                rotation_table(motion_positions(motion_frames, device, spacing), size),
                 _additive(rows[0]),
                 _additive(rows[1]),
                 _additive(motion_self_mask(motion_frames, seconds, device)),
@@ -123,7 +125,7 @@ class JamFlow(nn.Module):
             e_mod = motion_block.modulate(motion_time, motion_shared)
             aq, ak, av = audio_block.before(a, a_mod, geometry.audio_table)
             eq, ek, ev = motion_block.before(e, e_mod, geometry.motion_table)
-            if index < self.config.depth // 2:
+            if index < self.config.joint_depth:
                 k, v = torch.cat([ek, ak], dim=2), torch.cat([ev, av], dim=2)
                 e_attended = attend(eq, k, v, geometry.motion_rows)
                 if self.config.audio_reads_motion:

@@ -13,13 +13,18 @@ from jamflow_rt.beats import MEL_RATE
 from jamflow_rt.model.rope import audio_positions, motion_positions
 
 
-def band(rows: Tensor, columns: Tensor, seconds: float) -> Tensor:
-    """(rows, columns) True where two positions (in mel frames) are at most `seconds` apart."""
+def band(rows: Tensor, columns: Tensor, seconds: float | None) -> Tensor:
+    """(rows, columns) True where two positions (in mel frames) are at most `seconds` apart.
+
+    None is any distance.
+    """
+    if seconds is None:
+        return torch.ones(len(rows), len(columns), dtype=torch.bool, device=rows.device)
     return (rows[:, None] - columns[None]).abs() <= seconds * MEL_RATE + 1e-4
 
 
 def motion_self_mask(
-    motion_frames: int, seconds: float, device: torch.device | None = None
+    motion_frames: int, seconds: float | None, device: torch.device | None = None
 ) -> Tensor:
     """(T_m, T_m) for the Motion-DiT's own blocks: the local motion band."""
     motion = motion_positions(motion_frames, device)
@@ -27,7 +32,10 @@ def motion_self_mask(
 
 
 def joint_masks(
-    audio_frames: int, motion_frames: int, seconds: float, device: torch.device | None = None
+    audio_frames: int,
+    motion_frames: int,
+    seconds: float | None,
+    device: torch.device | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Masks of a joint block over the concatenated keys [motion, audio].
 

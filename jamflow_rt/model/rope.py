@@ -15,9 +15,11 @@ def audio_positions(frames: int, device: torch.device | None = None) -> Tensor:
     return torch.arange(frames, dtype=torch.float32, device=device)
 
 
-def motion_positions(frames: int, device: torch.device | None = None) -> Tensor:
-    """Positions of motion frames on the audio axis: frame i sits at 3.75·i."""
-    return torch.arange(frames, dtype=torch.float32, device=device) * MEL_PER_MOTION
+def motion_positions(
+    frames: int, device: torch.device | None = None, spacing: float = MEL_PER_MOTION
+) -> Tensor:
+    """Positions of motion frames on the audio axis: in time, frame i sits at 3.75·i."""
+    return torch.arange(frames, dtype=torch.float32, device=device) * spacing
 
 
 def rotation_table(positions: Tensor, head_size: int) -> Tensor:
