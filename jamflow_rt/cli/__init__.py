@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from jamflow_rt.cli.ablating import ablate
 from jamflow_rt.cli.dubbing import dub
 from jamflow_rt.cli.loading import load
 from jamflow_rt.cli.measuring import bench, evaluate
@@ -22,7 +23,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-COMMANDS = (say, voices, portrait, dub, serve, publish, load, prepare, train, evaluate, bench)
+COMMANDS = (
+    *(say, voices, portrait, dub, serve, publish, load),
+    *(prepare, train, ablate, evaluate, bench),
+)
 for command in COMMANDS:
     app.command()(command)
 

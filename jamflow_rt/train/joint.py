@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from jamflow_rt.codec.motion import MotionSpace
-from jamflow_rt.config import ModelConfig
+from jamflow_rt.config import ModelConfig, Voice
 from jamflow_rt.flow.objective import Losses, draw_times, flow_matching_loss
 from jamflow_rt.model.checkpoint import save_checkpoint
 from jamflow_rt.model.jam import JamFlow
@@ -107,8 +107,13 @@ class Learner:
 
 
 def train_joint(
-    corpus: Path, prepared: Path, work: Path, weights: Path, recipe: JointRecipe
-) -> None:
+    corpus: Path,
+    prepared: Path,
+    work: Path,
+    weights: Path,
+    recipe: JointRecipe,
+    start: tuple[JamFlow, Sequence[Voice]] | None = None,
+) -> list[dict[str, float]]:
     """Train (or resume) the joint model and write its averaged weights.
 
     Args:
@@ -117,14 +122,23 @@ def train_joint(
         work: folder for the checkpoint and the loss curve.
         weights: safetensors file to write at every checkpoint.
         recipe: the numbers.
+        start: a network to go on with and its table of voices; a new one of the default
+            configuration if not given.
+
+    Returns:
+        The loss curve: `step` and the mean losses `audio` and `motion` of the steps before it.
     """
     torch.manual_seed(0)
-    groups = MotionSpace.load(prepared / "motion.safetensors").groups
-    rows = max(voice.number for voice in corpus_voices(corpus))
-    model = JamFlow(ModelConfig.default(groups, rows))
+    if start is None:
+        groups = MotionSpace.load(prepared / "motion.safetensors").groups
+        voices: Sequence[Voice] = corpus_voices(corpus)
+        rows = max(voice.number for voice in voices)
+        model = JamFlow(ModelConfig.default(groups, rows))
+    else:
+        model, voices = start
     learner = Learner(model, recipe.learning_rate, recipe.ema, recipe.motion_weight)
     loop = Loop(work, learner.parts, recipe.steps)
-    data = JointData(corpus, prepared, seed=loop.step)
+    data = JointData(corpus, prepared, loop.step, voices)
 
     def one_step(step: int) -> dict[str, float]:
         batch = data.batch(recipe.tokens)
@@ -135,3 +149,4 @@ def train_joint(
         return {"audio": losses.audio.item(), "motion": losses.motion.item()}
 
     loop.run(one_step, on_checkpoint=lambda: save_checkpoint(learner.average.model, weights))
+    return loop.history

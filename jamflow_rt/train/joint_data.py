@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, MEL_RATE, N_MELS
 from jamflow_rt.codec.mel import mel_of, silence_mel
 from jamflow_rt.codec.motion import POSE_SIZE, MotionSpace
+from jamflow_rt.config import Voice
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.flow.masking import draw_pattern, draw_task
 from jamflow_rt.flow.objective import Batch
@@ -51,13 +53,25 @@ def ids_on_frames(
 
 
 class JointData:
-    """Draws batches of crops with mask patterns; everything random comes from one generator."""
+    """Draws batches of crops with mask patterns; everything random comes from one generator.
 
-    def __init__(self, corpus: Path, prepared: Path, seed: int) -> None:
+    Args:
+        corpus: folder of the `corpus` and `motion` stages.
+        prepared: folder of `jamflow-rt prepare`.
+        seed: of the generator.
+        voices: the table of voices of the model to be trained; the corpus's own if not given.
+
+    Raises:
+        InvalidInput: the corpus has no motion, or a voice that is not in the table.
+    """
+
+    def __init__(
+        self, corpus: Path, prepared: Path, seed: int, voices: Sequence[Voice] | None = None
+    ) -> None:
         self._random = np.random.default_rng(seed)
         self.space = MotionSpace.load(prepared / "motion.safetensors")
         self._shards = open_shards(corpus)
-        self.voices = corpus_voices(corpus)
+        self.voices = _in_table(corpus_voices(corpus), voices)
         self._numbers = {voice.name: voice.number for voice in self.voices}
         share_of = dict.fromkeys((voice.name for voice in self.voices), 0.0)
         for shard, share in zip(self._shards, shard_shares(self._shards), strict=True):
@@ -165,6 +179,17 @@ class JointData:
         motion = np.zeros((beats * BEAT_MOTION, self.space.size), np.float32)
         motion[:, : len(self.space.mouth)] = self.space.rest[: len(self.space.mouth)]
         return Crop(np.zeros(beats * BEAT_MEL, np.int64), silence_mel(beats * BEAT_MEL), motion, 0)
+
+
+def _in_table(present: tuple[Voice, ...], table: Sequence[Voice] | None) -> tuple[Voice, ...]:
+    if table is None:
+        return present
+    rows = {voice.name: voice for voice in table}
+    if strangers := [voice.name for voice in present if voice.name not in rows]:
+        raise InvalidInput(
+            f"The model has no voice named {', '.join(strangers)}; it has {', '.join(rows)}."
+        )
+    return tuple(rows[voice.name] for voice in present)
 
 
 def slice_beats(start: int, beats: int) -> tuple[slice, slice]:

@@ -1,0 +1,129 @@
+"""Trains and measures the variants, one after the other, each in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+
+from jamflow_rt.ablation.report import Result
+from jamflow_rt.ablation.variants import Variant, begin
+from jamflow_rt.bundle import Bundle
+from jamflow_rt.codec.motion import MotionSpace
+from jamflow_rt.evaluate.beside import real_takes
+from jamflow_rt.evaluate.listening import measure_listening
+from jamflow_rt.evaluate.scores import Judges, Listener, score
+from jamflow_rt.evaluate.synthesis import Synthesiser
+from jamflow_rt.evaluate.take import Take
+from jamflow_rt.model.checkpoint import load_checkpoint
+from jamflow_rt.train.joint import JointRecipe, train_joint
+from jamflow_rt.train.teacher_motion import HELD_OUT_CLIPS
+
+_LAST = 0.2
+"""Share of the steps whose losses are told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much is trained, and what is measured. The same for every variant."""
+
+    corpus: Path
+    """Folder of the `corpus` and `motion` stages."""
+    prepared: Path
+    """Folder of `jamflow-rt prepare`."""
+    sentences: tuple[str, ...]
+    """Held-out text."""
+    work: Path
+    """A folder for each variant is made in it."""
+    recipe: JointRecipe
+    evaluations: int = 4
+    """Euler steps a window. Nothing is distilled: the velocity itself is asked for."""
+
+
+def ablate(
+    bundle: Bundle,
+    variants: Sequence[Variant],
+    plan: Plan,
+    listener: Listener,
+    tell: Callable[[str], None] = lambda what: None,
+) -> list[Result]:
+    """Train each variant for the same steps on the same data with the same noise, and measure it.
+
+    A variant that was measured before is not trained again; one that was broken off resumes.
+
+    Args:
+        bundle: gives its Audio-DiT to begin with, its vocoder, its durations and its voices.
+        variants: what to train.
+        plan: how much, on what.
+        listener: what it hears is set against the sentences.
+        tell: is told what happens.
+
+    Raises:
+        InvalidInput: the corpus or the clips are missing, or a voice is not the bundle's.
+    """
+    space = MotionSpace.load(plan.prepared / "motion.safetensors")
+    clips = real_takes(plan.prepared)[-HELD_OUT_CLIPS:]
+    results = []
+    for variant in variants:
+        folder = plan.work / variant.name
+        found = folder / "result.json"
+        if not found.exists():
+            tell(f"{variant.name}: {variant.meaning}")
+            start = monotonic()
+            weights = folder / "model.safetensors"
+            folder.mkdir(parents=True, exist_ok=True)
+            curve = train_joint(
+                plan.corpus,
+                plan.prepared,
+                folder,
+                weights,
+                plan.recipe,
+                (begin(variant, bundle.model, space.groups), bundle.settings.voices),
+            )
+            seconds = monotonic() - start
+            sampling = bundle.sampling.model_copy(
+                update={"distilled": False, "guidance": 0.0, "evaluations": plan.evaluations}
+            )
+            made = replace(
+                bundle,
+                settings=bundle.settings.model_copy(update={"sampling": sampling}),
+                model=load_checkpoint(weights),
+                motion=space,
+            )
+            result = replace(
+                _measure(made, variant, plan, clips, listener),
+                audio_loss=_last(curve, "audio"),
+                motion_loss=_last(curve, "motion"),
+                seconds=seconds,
+            )
+            found.write_text(json.dumps(asdict(result), indent=2) + "\n", "utf-8")
+        results.append(Result(**json.loads(found.read_text("utf-8"))))
+    return results
+
+
+def _measure(
+    bundle: Bundle, variant: Variant, plan: Plan, clips: Sequence[Take], listener: Listener
+) -> Result:
+    synthesise = Synthesiser(bundle)
+    takes = (synthesise(line, seed) for seed, line in enumerate(plan.sentences))
+    found = score(takes, Judges(listener=listener))
+    heard = measure_listening(((take.sound, take.faces) for take in clips), synthesise.listen)
+    return Result(
+        name=variant.name,
+        meaning=variant.meaning,
+        word_error_rate=found.word_error_rate,
+        character_error_rate=found.character_error_rate,
+        closed=found.lips.closed if found.lips else None,
+        chance=found.lips.chance if found.lips else None,
+        correlation=heard.correlation if heard else None,
+    )
+
+
+def _last(curve: Sequence[dict[str, float]], stream: str) -> float | None:
+    """The mean loss of a stream at the end of a curve; None for a curve without points."""
+    last = curve[-max(1, round(len(curve) * _LAST)) :]
+    return float(np.mean([point[stream] for point in last])) if last else None

@@ -1,0 +1,79 @@
+"""The variants: the default network with one of its choices changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from jamflow_rt.config import ModelConfig, MotionGroup
+from jamflow_rt.errors import InvalidInput
+from jamflow_rt.model.jam import JamFlow
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A name, what it means, and the settings of `ModelConfig` that it changes."""
+
+    name: str
+    meaning: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def config(self, base: ModelConfig, groups: tuple[MotionGroup, ...]) -> ModelConfig:
+        """`base` with this variant's settings and the motion of `groups`."""
+        changes = {"joint_blocks": None, "groups": groups, **self.changes}
+        if changes["joint_blocks"] == _ALL:
+            changes["joint_blocks"] = base.depth
+        return ModelConfig(**{**base.model_dump(), **changes})
+
+
+_ALL = "all"
+
+VARIANTS = (
+    Variant("base", "first half joint, ±0.5 s, aligned RoPE"),
+    Variant("joint-all", "all blocks joint", {"joint_blocks": _ALL}),
+    Variant("joint-none", "no block joint", {"joint_blocks": 0}),
+    Variant("mask-tenth", "mask ±0.1 s", {"window_seconds": 0.1}),
+    Variant("mask-quarter", "mask ±0.25 s", {"window_seconds": 0.25}),
+    Variant("mask-one", "mask ±1 s", {"window_seconds": 1.0}),
+    Variant("mask-off", "no mask", {"window_seconds": None}),
+    Variant("rope-unaligned", "motion frame i at i, not at 3.75·i", {"aligned_rope": False}),
+)
+"""JAM-Flow's choices and what stands against each (its own ablation's figures are not public)."""
+
+
+def named(names: str | None) -> tuple[Variant, ...]:
+    """The variants of a list with commas, in the order of `VARIANTS`; all when None.
+
+    Raises:
+        InvalidInput: there is no such variant.
+    """
+    if names is None:
+        return VARIANTS
+    asked = {name.strip() for name in names.split(",")}
+    known = {variant.name for variant in VARIANTS}
+    if strangers := asked - known:
+        raise InvalidInput(
+            f"There is no variant named {', '.join(sorted(strangers))}. "
+            f"There are {', '.join(variant.name for variant in VARIANTS)}."
+        )
+    return tuple(variant for variant in VARIANTS if variant.name in asked)
+
+
+def begin(variant: Variant, taught: JamFlow, groups: tuple[MotionGroup, ...]) -> JamFlow:
+    """The network of a variant before it is trained.
+
+    As in JAM-Flow, whose Audio-DiT begins as F5-TTS, the Audio-DiT begins with trained weights. The
+    Motion-DiT begins at random: weights of one structure would favour it over the others.
+
+    Args:
+        variant: what differs.
+        taught: gives its Audio-DiT and its configuration.
+        groups: the motion to be learned.
+    """
+    torch.manual_seed(0)
+    model = JamFlow(variant.config(taught.config, groups))
+    model.audio.load_state_dict(taught.audio.state_dict())
+    return model

@@ -1,0 +1,69 @@
+"""`ablate`: what the parts of the network are worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jamflow_rt.cli.terminal import Model, say_so
+from jamflow_rt.errors import NotSupported
+
+# Heavy imports (torch, the models) stand inside the command: --help answers at once.
+
+
+def ablate(
+    sentences: Annotated[
+        Path, typer.Option("--sentences", help="Held-out text, one sentence a line.")
+    ],
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Only the first lines.")
+    ] = None,
+    work: Annotated[
+        Path, typer.Option("--work", help="Folder with the corpus, as of `train`.")
+    ] = Path("runs"),
+    prepared: Annotated[
+        Path, typer.Option("--prepared", help="What `jamflow-rt prepare` wrote.")
+    ] = Path("runs/prepared"),
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for the variants and the table.")
+    ] = Path("runs/ablation"),
+    only: Annotated[
+        str | None, typer.Option("--only", help="Some of the variants, with commas.")
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Of each variant.")] = 600,
+    tokens: Annotated[int, typer.Option("--tokens", min=1, help="Mel frames a step.")] = 1024,
+    model: Model = None,
+) -> None:
+    """Train variants of the network alike and set lips and word errors side by side.
+
+    Their Audio-DiT begins with the weights of a model, their Motion-DiT at random. What was
+    measured is kept; what was broken off resumes.
+    """
+    from jamflow_rt.ablation.report import markdown, write
+    from jamflow_rt.ablation.run import Plan
+    from jamflow_rt.ablation.run import ablate as measure
+    from jamflow_rt.ablation.variants import named
+    from jamflow_rt.bundle import Bundle
+    from jamflow_rt.evaluate.recogniser import Recogniser
+    from jamflow_rt.evaluate.take import read_sentences
+    from jamflow_rt.train.joint import JointRecipe
+
+    variants = named(only)
+    plan = Plan(
+        corpus=work / "corpus",
+        prepared=prepared,
+        sentences=tuple(read_sentences(sentences, limit)),
+        work=output,
+        recipe=JointRecipe(steps=steps, tokens=tokens),
+    )
+    try:
+        results = measure(Bundle.load(model), variants, plan, Recogniser(), say_so)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("jamflow_rt"):
+            raise
+        raise NotSupported(f"Ablations need {error.name}: run `make evaluate-env`.") from error
+    settings = {"sentences": len(plan.sentences), "steps": steps, "tokens": tokens}
+    write(results, settings | {"evaluations": plan.evaluations}, output)
+    typer.echo(markdown(results), nl=False)
