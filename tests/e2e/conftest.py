@@ -100,14 +100,24 @@ def server(chromium: str) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Browser]:
+def launch(chromium: str) -> Iterator[Callable[..., Browser]]:
+    """Starts a browser with more flags than the usual."""
     with sync_playwright() as playwright:
-        # A new, empty profile each time is Playwright's way anyhow.
-        browser = playwright.chromium.launch(
-            executable_path=chromium, headless=True, args=list(CHROMIUM_FLAGS)
-        )
-        yield browser
-        browser.close()
+
+        def launch_one(*flags: str) -> Browser:
+            # A new, empty profile each time is Playwright's way anyhow.
+            return playwright.chromium.launch(
+                executable_path=chromium, headless=True, args=[*CHROMIUM_FLAGS, *flags]
+            )
+
+        yield launch_one
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
+    browser = launch()
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
