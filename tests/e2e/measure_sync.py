@@ -1,6 +1,6 @@
 """How well sound and picture keep together in Chromium, and how fast the page answers.
 
-`python -m tests.e2e.measure_sync --minutes 10 --json figures.json`
+`python -m tests.e2e.measure_sync --minutes 10 --json figures.json --plot offset.png`
 
 It starts the real server and opens the real page, as the tests of this folder do.
 
@@ -29,6 +29,7 @@ import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.e2e.conftest import CHROMIUM_FLAGS, Server, serving
+from tests.e2e.sync_series import Series, draw
 
 SAMPLE_MS = 250
 EARLIEST_MS, LATEST_MS = 45.0, -100.0
@@ -128,10 +129,10 @@ def measure_turns(page: Page, count: int) -> tuple[list[float], list[float]]:
     return heard, silence
 
 
-def talk(page: Page, minutes: float, chance: random.Random) -> list[list[Any]]:
+def talk(page: Page, minutes: float, chance: random.Random) -> Series:
     """Sentences, interruptions and pauses for some minutes; the samples of the playout."""
     page.evaluate("milliseconds => meter.sample(milliseconds)", SAMPLE_MS)
-    samples: list[list[Any]] = []
+    series = Series()
     end = time.monotonic() + 60 * minutes
     while time.monotonic() < end:
         say(page, chance.choice(SENTENCES))
@@ -146,24 +147,26 @@ def talk(page: Page, minutes: float, chance: random.Random) -> list[list[Any]]:
             case 3:
                 page.wait_for_timeout(6_000)
         page.wait_for_timeout(chance.uniform(300, 2_500))
-        samples += page.evaluate("meter.playout.splice(0)")
-    return samples
+        series.samples += page.evaluate("meter.playout.splice(0)")
+    series.events += page.evaluate("meter.events.splice(0)")
+    return series
 
 
-def sync_figures(samples: list[list[Any]]) -> dict[str, float]:
+def sync_figures(series: Series) -> dict[str, float]:
     """Figures of the offset in ms; samples without both time stamps do not count."""
-    known = [sample for sample in samples if sample[1] is not None and sample[2] is not None]
-    times = np.array([sample[0] for sample in known]) / 60_000
-    offsets = np.array([sample[1] - sample[2] for sample in known])
+    known = np.isfinite(series.offsets())
+    times, offsets = series.minutes()[known], series.offsets()[known]
     within = (offsets <= EARLIEST_MS) & (offsets >= LATEST_MS)
     return {
-        "samples": len(samples),
-        "with both time stamps": len(known),
-        "while it sounds": sum(sample[3] for sample in known),
+        "samples": len(known),
+        "with both time stamps": float(known.sum()),
+        "while it sounds": sum(sample["loud"] for sample in series.samples),
         "minutes": float(times[-1] - times[0]),
         "median ms": float(np.median(offsets)),
+        "smallest ms": float(offsets.min()),
         "1st percentile ms": float(np.percentile(offsets, 1)),
         "99th percentile ms": float(np.percentile(offsets, 99)),
+        "largest ms": float(offsets.max()),
         "share within +45/-100 ms": float(within.mean()),
         "drift ms a minute": float(np.polyfit(times, offsets, 1)[0]),
         "median of the first tenth ms": float(np.median(offsets[: len(offsets) // 10 + 1])),
@@ -198,12 +201,15 @@ def spread(figures: list[float]) -> dict[str, float]:
     }
 
 
-def measure(minutes: float, turns: int, connects: int, seed: int) -> dict[str, dict[str, float]]:
-    """All figures, by what they are of."""
+def measure(
+    minutes: float, turns: int, connects: int, seed: int
+) -> tuple[dict[str, dict[str, float]], Series]:
+    """All figures, by what they are of, and how the playout went over time."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if chromium is None:
         raise SystemExit("no browser: `apt-get install chromium`, or set CHROMIUM to one's path")
     figures: dict[str, dict[str, float]] = {}
+    series = Series()
     with serving(max_sessions=2) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium,
@@ -221,12 +227,11 @@ def measure(minutes: float, turns: int, connects: int, seed: int) -> dict[str, d
             figures["say to sound"] = spread(heard)
             figures["stop to silence"] = spread(silence)
         if minutes:
-            figures["sound against picture"] = sync_figures(
-                talk(page, minutes, random.Random(seed))
-            )
+            series = talk(page, minutes, random.Random(seed))
+            figures["sound against picture"] = sync_figures(series)
         figures["playback"] = playback_figures(page.evaluate("meter.inbound()"))
         browser.close()
-    return figures
+    return figures, series
 
 
 def show(figures: dict[str, dict[str, float]]) -> str:
@@ -246,13 +251,19 @@ def main() -> None:
     parser.add_argument("--connects", type=int, default=5, help="open the page so often")
     parser.add_argument("--seed", type=int, default=0, help="of what is said and cut off when")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
+    parser.add_argument("--series", type=Path, help="write all samples and events here")
+    parser.add_argument("--plot", type=Path, help="draw the samples into this PNG")
     given = parser.parse_args()
-    figures = measure(given.minutes, given.turns, given.connects, given.seed)
+    figures, series = measure(given.minutes, given.turns, given.connects, given.seed)
     print(show(figures))
     text = json.dumps(figures, indent=2)
     print(text)
     if given.json:
         given.json.write_text(text + "\n")
+    if given.series:
+        series.write(given.series)
+    if given.plot and series.samples:
+        draw(series, given.plot)
 
 
 if __name__ == "__main__":

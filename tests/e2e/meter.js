@@ -12,8 +12,13 @@ window.meter = {
   clicked: 0,
   /** Loudness of the last 11 ms, sampled often: [page time in ms, RMS]. */
   sound: [],
-  /** [page time, estimated playout time of sound, of pictures, whether it sounds], in ms. */
+  /**
+   * What the browser said of both tracks and when: page time in ms, whether it sounds, and the
+   * reports of getStats by their kind.
+   */
   playout: [],
+  /** What happened meanwhile: [page time in ms, what]. */
+  events: [],
 
   /** Listen to the newest connection's sound. */
   async listen() {
@@ -35,14 +40,15 @@ window.meter = {
   /** Sample what belongs together, until the page ends. */
   sample(milliseconds) {
     setInterval(async () => {
-      const { audio, video } = await this.inbound();
-      this.playout.push([
-        performance.now(),
-        audio?.estimatedPlayoutTimestamp ?? null,
-        video?.estimatedPlayoutTimestamp ?? null,
-        (this.sound.at(-1)?.[1] ?? 0) > 0.002,
-      ]);
+      const reports = await this.reports();
+      const loud = (this.sound.at(-1)?.[1] ?? 0) > 0.002;
+      this.playout.push({ at: performance.now(), loud, ...reports });
     }, milliseconds);
+  },
+
+  /** Note what happens. */
+  note(what) {
+    this.events.push([performance.now(), what]);
   },
 
   /** The newest connection that stands. */
@@ -50,13 +56,21 @@ window.meter = {
     return this.peers.findLast(({ connectionState }) => connectionState === "connected");
   },
 
-  /** What the browser says of both tracks. */
+  /** What the browser says of both tracks as it receives them. */
   async inbound() {
-    const kinds = {};
+    return (await this.reports()).inbound;
+  },
+
+  /** The same, what the server last reported of them, and what became of the sound. */
+  async reports() {
+    const [inbound, outbound] = [{}, {}];
+    let playout = null;
     for (const report of (await this.peer()?.getStats())?.values() ?? []) {
-      if (report.type === "inbound-rtp") kinds[report.kind] = report;
+      if (report.type === "inbound-rtp") inbound[report.kind] = report;
+      if (report.type === "remote-outbound-rtp") outbound[report.kind] = report;
+      if (report.type === "media-playout") playout = report;
     }
-    return kinds;
+    return { inbound, outbound, playout };
   },
 };
 
@@ -64,6 +78,16 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...given) {
     super(...given);
     meter.peers.push(this);
+  }
+
+  createDataChannel(...given) {
+    const channel = super.createDataChannel(...given);
+    channel.addEventListener("message", ({ data }) => {
+      const { type, late_ms, underruns } = JSON.parse(data);
+      if (type === "metrics") meter.note({ type, late_ms, underruns });
+      else if (!type.endsWith(".delta")) meter.note({ type });
+    });
+    return channel;
   }
 };
 
@@ -78,4 +102,11 @@ Object.defineProperty(HTMLMediaElement.prototype, "srcObject", {
 
 addEventListener("load", () => (meter.loaded = performance.now()));
 addEventListener("keydown", ({ key }) => key === "Enter" && (meter.entered = performance.now()), true);
-addEventListener("click", () => (meter.clicked = performance.now()), true);
+addEventListener(
+  "click",
+  () => {
+    meter.clicked = performance.now();
+    meter.note({ type: "click" });
+  },
+  true,
+);
