@@ -146,6 +146,10 @@ class Voice(StrictModel):
     """Its row in the tables of the model and the duration predictor; 0 where they have none."""
     british: bool = False
     """Words are read as in Britain."""
+    reference: str | None = None
+    """Path of a sound file that models which read characters go on from."""
+    transcript: str = ""
+    """What is said in it."""
 
 
 class SamplingConfig(StrictModel):
@@ -183,6 +187,8 @@ class WindowConfig(StrictModel):
     growth: tuple[int, ...] = (2, 4, 8, 16)
     """New beats of the first, second, … window of a speech; the last number repeats."""
     look_ahead: int = Field(default=1, ge=0)
+    phrases: bool = False
+    """A phrase of text is one window, however long: for text that is not aligned with time."""
 
 
 class IceServer(StrictModel):

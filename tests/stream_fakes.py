@@ -26,6 +26,7 @@ from jamflow_rt.stream.session import Session
 from jamflow_rt.stream.settings import SessionSettings
 from jamflow_rt.stream.studio import PortraitLike, Studio
 from jamflow_rt.stream.windows import WindowPlanner
+from jamflow_rt.text.characters import written_words
 from jamflow_rt.text.front import ANY_VOICE, TextFront
 from jamflow_rt.text.phonemes import SILENCE as SILENCE_SYMBOL
 from jamflow_rt.text.timeline import PhonemeSpan, Timeline, WordSpan
@@ -199,6 +200,8 @@ class InlineExecutor(Executor):
 
 class FakeFront:
     """Every letter is a phoneme of 5 mel frames; 2 silent frames before, 5 at least after."""
+
+    check = staticmethod(written_words)
 
     def timeline(self, text: str, speed: float = 1.0, voice: Voice = ANY_VOICE) -> Timeline:
         if "broken" in text:

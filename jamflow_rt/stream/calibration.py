@@ -12,7 +12,7 @@ import numpy as np
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION
 from jamflow_rt.codec.mel import silence_mel
-from jamflow_rt.codec.motion import MotionSpace
+from jamflow_rt.codec.space import Space
 from jamflow_rt.config import WindowConfig
 from jamflow_rt.flow.noise import window_noise
 from jamflow_rt.flow.window import Window
@@ -33,12 +33,12 @@ BATCH = 4
 """Windows with which the number of cores for batches is tried."""
 
 
-def trial_windows(space: MotionSpace, planner: WindowPlanner) -> list[Window]:
+def trial_windows(space: Space, planner: WindowPlanner) -> list[Window]:
     """One of every length in use, the longest last."""
     return [trial_window(space, planner.config, beats) for beats in planner.lengths]
 
 
-def trial_window(space: MotionSpace, config: WindowConfig, beats: int) -> Window:
+def trial_window(space: Space, config: WindowConfig, beats: int) -> Window:
     """A window of a session that speaks, after a past of silence."""
     free = np.arange(beats) >= config.prefix
     mel_noise, motion_noise = window_noise(0, 0, beats, space.size)
@@ -50,6 +50,7 @@ def trial_window(space: MotionSpace, config: WindowConfig, beats: int) -> Window
         motion_masked=np.tile(free.repeat(BEAT_MOTION)[:, None], (1, len(space.groups))),
         mel_noise=mel_noise,
         motion_noise=motion_noise,
+        given=space.given(0, beats * BEAT_MOTION),
     )
 
 

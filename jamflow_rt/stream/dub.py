@@ -19,12 +19,14 @@ from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.config import Voice
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.stream.given_motion import GivenMotion, motion_cells
+from jamflow_rt.stream.phrases import dubbed_phrase
 from jamflow_rt.stream.rehearsal import rehearse
 from jamflow_rt.stream.score import Floats
 from jamflow_rt.stream.sources import Piece, Run, text_piece
 from jamflow_rt.stream.studio import Studio
 from jamflow_rt.text.timeline import Timeline
 from jamflow_rt.text.warping import most_frames, warp
+from jamflow_rt.text.written import CharacterFront
 
 LONGEST: Final = 180.0
 """Seconds of motion that are dubbed at once: time and memory grow with its square."""
@@ -92,6 +94,10 @@ def dub_piece(
             motion is too long.
         Failed: the engine has died.
     """
+    if isinstance(studio.front, CharacterFront) and studio.references is not None:
+        # It aligns the text by itself.
+        reference = studio.references(voice)
+        return dubbed_phrase(studio.front, reference, text, motion, speech_id, voice)
     timeline = _fitted(text, motion.latents, voice, studio)
     words = text_piece(timeline, speech_id, voice.number)
     return replace(words, cells=motion_cells(motion, timeline.ids(), speech_id, voice.number))
@@ -99,6 +105,8 @@ def dub_piece(
 
 def _fitted(text: str, latents: Floats, voice: Voice, studio: Studio) -> Timeline:
     """When each phoneme of a text sounds, if the given mouth says it."""
+    space = studio.space
+    assert isinstance(space, MotionSpace)  # a model with phonemes moves a mesh
     seconds = len(latents) / MOTION_RATE
     if seconds > LONGEST:
         raise InvalidInput(
@@ -109,7 +117,7 @@ def _fitted(text: str, latents: Floats, voice: Voice, studio: Studio) -> Timelin
     latents = np.concatenate([latents, latents[-1:].repeat(missing, axis=0)])
     rehearsal = rehearse(text, voice, studio)
     most = most_frames(rehearsal.timeline) / MEL_RATE
-    busy = busy_seconds(latents, studio.space)
+    busy = busy_seconds(latents, space)
     if busy * _IDLE_SHARE > most + _LEAST_GAP:
         raise InvalidInput(
             f"The text takes {rehearsal.timeline.seconds:.1f} s to say and the motion lasts "
@@ -117,9 +125,9 @@ def _fitted(text: str, latents: Floats, voice: Voice, studio: Studio) -> Timelin
         )
     return warp(
         rehearsal.timeline,
-        mouth_features(rehearsal.motion, studio.space),
-        mouth_features(latents, studio.space),
-        mouth_weights(studio.space),
+        mouth_features(rehearsal.motion, space),
+        mouth_features(latents, space),
+        mouth_weights(space),
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, BEAT_SAMPLES
 from jamflow_rt.codec.face import N_LANDMARKS, FaceState
 from jamflow_rt.codec.mel import silence_mel
-from jamflow_rt.codec.motion import MotionSpace
+from jamflow_rt.codec.space import Space
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.stream.score import Cell, Floats
 from jamflow_rt.stream.sources import Piece
@@ -28,7 +28,7 @@ class GivenMotion(NamedTuple):
     faces: tuple[FaceState, ...]
 
 
-def check_motion(motion: MotionLike, space: MotionSpace) -> GivenMotion:
+def check_motion(motion: MotionLike, space: Space) -> GivenMotion:
     """Motion in both forms.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, BEAT_SAMPLES, SAMPLES_PER_MOTION
 from jamflow_rt.codec.face import FaceState
-from jamflow_rt.codec.motion import MotionSpace
+from jamflow_rt.codec.space import Space
 from jamflow_rt.codec.vocoder import VocoderStream
 from jamflow_rt.flow.window import Window, WindowResult
 from jamflow_rt.stream.score import Cell, Floats
@@ -51,7 +51,7 @@ class Job:
     """Motion frame of its first new beat."""
     cells: list[Cell]
     """What the new beats perform; empty when idle."""
-    space: MotionSpace
+    space: Space
     voice: VocoderStream | None
     """Decodes the new beats; for an idle window: what the last speech still rings with."""
     right: int
@@ -86,7 +86,7 @@ class Job:
         return Chunk(mel, motion, shown, shots)
 
     def _faces(self, motion: Floats) -> list[FaceState]:
-        faces = self.space.decode(motion)
+        faces = self.space.decode(motion, self.start)
         for beat, cell in enumerate(self.cells):
             if cell.faces is not None:
                 faces[beat * BEAT_MOTION : (beat + 1) * BEAT_MOTION] = cell.faces

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, MEL_PER_MOTION
 from jamflow_rt.codec.mel import SILENCE, silence_mel
-from jamflow_rt.codec.motion import MotionSpace
+from jamflow_rt.codec.space import Space
 from jamflow_rt.codec.vocoder import Vocoder, VocoderStream
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.flow.noise import window_noise
@@ -44,7 +44,7 @@ class Performance:
 
     def __init__(
         self,
-        space: MotionSpace,
+        space: Space,
         vocoder: Vocoder,
         planner: WindowPlanner,
         seed: int,
@@ -88,8 +88,10 @@ class Performance:
         """The shape of the next window."""
         ready = self.score.ready
         if ready:
-            primed = self.score.first(1)[0].primer is not None
-            return self._planner.speech(self._windows, ready, primed)
+            first = self.score.first(1)[0]
+            if first.primer is not None and self._planner.config.phrases:
+                return self._planner.phrase(ready, first.primer.beats)
+            return self._planner.speech(self._windows, ready, first.primer is not None)
         return self._planner.silence(self._hurry or self.score.awaiting)
 
     def next_job(self) -> Job:
@@ -208,9 +210,9 @@ class Performance:
     def _past(self, plan: WindowPlan, first: Cell | None) -> _Past:
         """Text, mel and motion of a window's prefix: what was performed, or a reference."""
         mels, frames = plan.prefix * BEAT_MEL, plan.prefix * BEAT_MOTION
-        text, mel, motion = self._text[-mels:], self._mel[-mels:], self._motion[-frames:]
+        motion = _at_least(self._motion, 0, frames)[-frames:]
         if first is None or first.primer is None:
-            return text, mel, motion
+            return self._text[-mels:], self._mel[-mels:], motion
         primer = first.primer
         return primer.text, primer.mel, motion if primer.motion is None else primer.motion
 
@@ -238,6 +240,9 @@ class Performance:
             motion_noise=motion_noise,
             voice=self.voice if first is None else first.voice,
             listens=first is not None and first.given,
+            given=self._space.given(
+                self.frame - plan.prefix * BEAT_MOTION, plan.beats * BEAT_MOTION
+            ),
         )
 
 

@@ -35,11 +35,13 @@ from jamflow_rt.flow.noise import window_noise
 from jamflow_rt.flow.window import Window, WindowResult
 from jamflow_rt.stream.given_motion import GivenMotion, MotionLike, check_motion
 from jamflow_rt.stream.offline import PATIENCE
+from jamflow_rt.stream.phrases import VoiceReference, voice_reference
 from jamflow_rt.stream.rehearsal import rehearse
 from jamflow_rt.stream.score import Floats, Primer
 from jamflow_rt.stream.sources import Piece, Run, Source, check_text
 from jamflow_rt.stream.studio import Studio
 from jamflow_rt.text.warping import warp
+from jamflow_rt.text.written import Vocabulary
 
 LONGEST: Final = 30.0
 """Seconds of a reference: only its end is taken over, all of it is aligned."""
@@ -115,12 +117,29 @@ class CheckedReference:
         )
         return Continuation(primer, _recognised(text, sound, studio.voices, studio))
 
+    def as_voice(self, vocabulary: Vocabulary) -> VoiceReference:
+        """The whole of it as a model takes it that reads characters, and aligns them by itself.
+
+        Raises:
+            InvalidInput: it is too long for that, or has more text than time.
+        """
+        made = voice_reference(self._at_our_rate(), self.text, vocabulary)
+        if self.motion is None:
+            return made
+        # The sound was filled up to a beat.
+        latents = np.concatenate([self.motion.latents, self.motion.latents[-1:].repeat(6, axis=0)])
+        motion = _motion(latents, 0, len(made.primer.mel))
+        return replace(made, primer=replace(made.primer, motion=motion))
+
     def _mel(self) -> Floats:
         """(15·beats, 100) whitened."""
-        sound = self.sound
-        if self.sample_rate != SAMPLE_RATE:
-            sound = soxr.resample(sound, self.sample_rate, SAMPLE_RATE)
+        sound = self._at_our_rate()
         return mel_of(np.pad(sound, (0, -len(sound) % (BEAT_MEL * HOP))))
+
+    def _at_our_rate(self) -> Floats:
+        if self.sample_rate == SAMPLE_RATE:
+            return self.sound
+        return np.asarray(soxr.resample(self.sound, self.sample_rate, SAMPLE_RATE), np.float32)
 
 
 class PrimedSource:

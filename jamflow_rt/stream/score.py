@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 class Primer:
     """A past that was never performed: a speech goes on from it in its voice and manner.
 
-    As many whole beats as a window's prefix has.
+    As many whole beats as a window's prefix has; a phrase may go on from any number.
     """
 
     text: NDArray[np.int32]
@@ -31,6 +31,11 @@ class Primer:
     """(15·n, 100) whitened mel."""
     motion: Floats | None = None
     """(4·n, D) motion latents; None goes on from what the face really did."""
+
+    @property
+    def beats(self) -> int:
+        """Its length."""
+        return len(self.mel) // BEAT_MEL
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +56,7 @@ class Cell:
     faces: tuple[FaceState, ...] | None = None
     """The 4 given faces, played as they are; with `motion`."""
     primer: Primer | None = None
-    """In the first cell of a speech that goes on from a reference."""
+    """In the first cell of a speech, or of a phrase, that goes on from a reference."""
 
     @property
     def given(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterable, Callable
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 
@@ -17,6 +17,7 @@ from jamflow_rt.config import Voice
 from jamflow_rt.errors import Failed, InvalidInput, JamflowError
 from jamflow_rt.stream.attention import Attention
 from jamflow_rt.stream.clock import FRAME_SECONDS
+from jamflow_rt.stream.composing import compose as compose_text
 from jamflow_rt.stream.dub import DubSource
 from jamflow_rt.stream.events import (
     EVENT_TYPES,
@@ -35,16 +36,15 @@ from jamflow_rt.stream.reference import PrimedSource, ReferenceLike, check_refer
 from jamflow_rt.stream.settings import SessionSettings
 from jamflow_rt.stream.sound import SoundSource
 from jamflow_rt.stream.sources import (
-    Piece,
     Source,
     TextSource,
     TokenSource,
     check_text,
-    text_piece,
 )
 from jamflow_rt.stream.speech import Speech
 from jamflow_rt.stream.studio import PortraitLike, Studio
 from jamflow_rt.stream.supply import Supply
+from jamflow_rt.text.written import CharacterFront
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -194,19 +194,23 @@ class Session:
         if mode not in ("queue", "interrupt"):
             raise InvalidInput(f"mode is 'queue' or 'interrupt', not {mode!r}.")
         if isinstance(text, str):
-            check_text(text, self._settings.max_text)
+            check_text(text, self._settings.max_text, self._studio.front.check)
         elif not isinstance(text, AsyncIterable):
             raise InvalidInput(
                 f"say() takes a str or an async iterable of str, not {type(text).__name__}."
             )
-        continuation = None
+        continuation = spoken = None
         if reference is not None:
-            checked = check_reference(reference, self._studio)
-            continuation = partial(checked.continuation, self._studio, self._voice)
+            checked, front = check_reference(reference, self._studio), self._studio.front
+            if isinstance(front, CharacterFront):
+                spoken = cache(partial(checked.as_voice, front.vocabulary))
+            else:
+                continuation = partial(checked.continuation, self._studio, self._voice)
         if mode == "interrupt":
             self._stop()
         speech = self._new_speech(text if isinstance(text, str) else "")
-        compose = partial(_compose, self._studio, self._settings.speed, self._voice, speech.id)
+        speed = self._settings.speed
+        compose = partial(compose_text, self._studio, speed, self._voice, speech.id, spoken)
         source: Source
         if isinstance(text, str):
             source = TextSource(text, compose, self._run)
@@ -310,7 +314,7 @@ class Session:
             Failed: the session is closed or has failed.
         """
         self._check_open()
-        check_text(text, self._settings.max_text)
+        check_text(text, self._settings.max_text, self._studio.front.check)
         given = check_motion(motion, self._studio.space)
         speech = self._new_speech(text)
         source = DubSource(text, given, speech.id, self._voice, self._studio, self._run_apart)
@@ -561,10 +565,6 @@ class Session:
     async def _run_apart(self, function: Callable[..., T], *arguments: Any) -> T:
         # What waits for the engine must not keep other sessions' texts waiting.
         return await asyncio.to_thread(function, *arguments)
-
-
-def _compose(studio: Studio, speed: float, voice: Voice, speech_id: str, text: str) -> Piece:
-    return text_piece(studio.front.timeline(text, speed, voice), speech_id, voice.number)
 
 
 def _grow(speech: Speech, token: str) -> None:

@@ -63,8 +63,13 @@ class Source(Protocol):
         ...
 
 
-def check_text(text: str, max_text: int) -> None:
+def check_text(text: str, max_text: int, readable: Callable[[str], object] = written_words) -> None:
     """Refuse at once what can never be said.
+
+    Args:
+        text: what is to be said.
+        max_text: characters at most.
+        readable: raises InvalidInput for a script that cannot be read.
 
     Raises:
         InvalidInput: the text is empty, too long, or in a script that cannot be read.
@@ -77,7 +82,7 @@ def check_text(text: str, max_text: int) -> None:
     split_pauses(text)
     if not speakable(without_pauses(text)):
         raise InvalidInput("There is nothing to say in the text: give at least one word.")
-    written_words(text)
+    readable(text)
 
 
 def text_piece(timeline: Timeline, speech_id: str, voice: int) -> Piece:

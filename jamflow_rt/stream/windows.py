@@ -56,6 +56,10 @@ class WindowPlanner:
         prefix = self.config.prefix if index or primed else self._opening
         return WindowPlan(prefix, new, length - new + self.config.look_ahead)
 
+    def phrase(self, beats: int, primer: int) -> WindowPlan:
+        """The window of a whole phrase, which goes on from a primer of so many beats."""
+        return WindowPlan(primer, beats, 0)
+
     def silence(self, hurry: bool = False) -> WindowPlan:
         """A window of idling; in a hurry the shortest there is."""
         new = min(self.config.growth) if hurry else self.idle

@@ -6,6 +6,7 @@ from typing import Final
 
 from jamflow_rt.beats import MEL_RATE
 from jamflow_rt.config import Voice
+from jamflow_rt.text.characters import written_words
 from jamflow_rt.text.durations import DurationPredictor
 from jamflow_rt.text.pauses import split_pauses
 from jamflow_rt.text.phonemes import PUNCTUATION, SILENCE, Phonemizer, symbol_ids
@@ -28,6 +29,14 @@ class TextFront:
     def __init__(self, phonemizer: Phonemizer, predictor: DurationPredictor) -> None:
         self._phonemizer = phonemizer
         self._predictor = predictor
+
+    def check(self, text: str) -> None:
+        """Refuse a text that cannot be read.
+
+        Raises:
+            InvalidInput: it has letters of another script.
+        """
+        written_words(text)
 
     def timeline(self, text: str, speed: float = 1.0, voice: Voice = ANY_VOICE) -> Timeline:
         """Everything that is said in `text`, and when.
