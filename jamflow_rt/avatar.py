@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,35 +17,30 @@ import numpy as np
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION
 from jamflow_rt.bundle import Bundle
+from jamflow_rt.casting import Casting
 from jamflow_rt.codec.arkit import ArkitMap
-from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.config import Voice
 from jamflow_rt.errors import Failed
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.model.device import find_device
 from jamflow_rt.model.threads import apart, one_core
 from jamflow_rt.opener import Opener
-from jamflow_rt.render.badge import BadgedRenderer
-from jamflow_rt.render.mesh import MeshRenderer
-from jamflow_rt.render.open_portrait import open_portrait
-from jamflow_rt.render.portrait import Portrait
-from jamflow_rt.render.portraits import DEFAULT_PORTRAIT
-from jamflow_rt.render.renderer import Renderer
 from jamflow_rt.stream.calibration import trial_windows
 from jamflow_rt.stream.capacity import Capacity
 from jamflow_rt.stream.clock import MediaClock
+from jamflow_rt.stream.composing import compose
 from jamflow_rt.stream.dub import dub_piece
 from jamflow_rt.stream.engine import Engine
 from jamflow_rt.stream.given_motion import MotionLike, check_motion
 from jamflow_rt.stream.manager import SessionManager
 from jamflow_rt.stream.media import Frame
 from jamflow_rt.stream.offline import LEAD_BEATS, TRAIL_BEATS, frames_of, perform, scheduled
-from jamflow_rt.stream.playout import Painter, Playout
+from jamflow_rt.stream.playout import Playout
 from jamflow_rt.stream.rehearsal import chunks_of
 from jamflow_rt.stream.score import Cell
 from jamflow_rt.stream.session import Session
 from jamflow_rt.stream.settings import SessionSettings
-from jamflow_rt.stream.sources import Piece, check_text, text_parts, text_piece
+from jamflow_rt.stream.sources import Piece, check_text, text_parts
 from jamflow_rt.stream.speech import Speech
 from jamflow_rt.stream.studio import PortraitLike, Studio
 from jamflow_rt.stream.windows import WindowPlanner
@@ -85,15 +79,16 @@ class Avatar:
         cuda_graphs: bool = False,
     ) -> None:
         self.bundle = bundle
-        self._badge = badge
         self._capacity = Capacity(bundle.windows, os.cpu_count() or 1)
         sampler = Sampler(bundle.model, bundle.sampling, cuda_graphs=cuda_graphs)
         self.engine = Engine(sampler, on_cost=self._capacity.add)
         self._manager = SessionManager(max_sessions, self._capacity if by_capacity else None)
-        self._portraits: dict[str, Portrait] = {}
         # One thread times texts, the others draw.
         self._text_executor = ThreadPoolExecutor(1, "jamflow-text", initializer=one_core)
         self._draw_executor = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "jamflow-draw")
+        self._casting = Casting(
+            bundle.mesh, bundle.networks, badge, self._draw_executor, self._capacity
+        )
         self._studio = Studio(
             engine=self.engine,
             front=bundle.front,
@@ -103,7 +98,8 @@ class Avatar:
             executor=self._text_executor,
             voices=bundle.settings.voices,
             find_voice=bundle.voice,
-            open_painter=self._painter,
+            open_painter=self._casting.painter,
+            references=bundle.references,
         )
 
     @classmethod
@@ -235,15 +231,15 @@ class Avatar:
         """
         self._check_alive()
         settings = settings or SessionSettings()
-        check_text(text, settings.max_text)
+        check_text(text, settings.max_text, self.bundle.front.check)
         speaker = self.bundle.voice(voice)
-        painter = self._painter(portrait, size) if pictures else None
+        painter = self._casting.painter(portrait, size) if pictures else None
         speech = Speech("speech-1", text)
         pieces = (
-            text_piece(self._timeline(part, settings.speed, speaker), speech.id, speaker.number)
-            for part in text_parts(text)
+            self._compose(part, settings.speed, speaker, speech.id) for part in text_parts(text)
         )
-        performance = self._studio.performance(seed, speaker)
+        track = painter.track if painter else None
+        performance = self._studio.performance(seed, speaker, track)
         shots = perform(performance, scheduled(pieces, speech), self.engine)
         return frames_of(shots, speech, painter, ArkitMap(self.bundle.motion.neutral))
 
@@ -270,7 +266,7 @@ class Avatar:
             Failed: the avatar was closed.
         """
         self._check_alive()
-        check_text(text, (settings or SessionSettings()).max_text)
+        check_text(text, (settings or SessionSettings()).max_text, self.bundle.front.check)
         given = check_motion(motion, self.bundle.motion)
         speech = Speech("speech-1", text)
         speaker = self.bundle.voice(voice)
@@ -298,7 +294,8 @@ class Avatar:
     def warm_up(self) -> None:
         """Do everything once, so that the first answer is as quick as the later ones."""
         voice = self.bundle.voice()
-        self._timeline("Good morning, how are you?", 1.0, voice)
+        if self.bundle.references is None:
+            self._timeline("Good morning, how are you?", 1.0, voice)
         # Twice: the first time pays for what is set up lazily, the second is measured.
         self._perform_something(voice)
         windows = trial_windows(self.bundle.motion, self._studio.planner)
@@ -347,14 +344,16 @@ class Avatar:
         try:
             painter = None
             if options.pictures:
-                painter = await asyncio.to_thread(self._painter, options.portrait, options.size)
+                painter = await asyncio.to_thread(
+                    self._casting.painter, options.portrait, options.size
+                )
             space = self.bundle.motion
             clock = options.clock or MediaClock()
             seed = secrets.randbits(32) if options.seed is None else options.seed
             session = Session(
                 session_id,
                 self._studio,
-                self._studio.performance(seed, voice),
+                self._studio.performance(seed, voice, painter.track if painter else None),
                 Playout(clock, painter, space.decode(space.rest[None])[0]),
                 voice,
                 options.settings or SessionSettings(),
@@ -376,39 +375,17 @@ class Avatar:
         for _shot in perform(self._studio.performance(0, voice), [Piece(cells)], self.engine):
             pass
 
+    def _compose(self, text: str, speed: float, voice: Voice, speech_id: str) -> Piece:
+        work = partial(compose, self._studio, speed, voice, speech_id, None)
+        return self._text_executor.submit(work, text).result()
+
     def _timeline(self, text: str, speed: float, voice: Voice) -> Timeline:
         front = self.bundle.front
         return self._text_executor.submit(front.timeline, text, speed, voice).result()
 
-    def _painter(self, portrait: PortraitLike | None, size: int) -> Painter:
-        renderer = MeshRenderer(self._portrait(portrait), self.bundle.motion.neutral, size)
-        renderer.warm_up()
-        self._capacity.add_picture(size**2, _seconds_to_draw(renderer, self.bundle.motion))
-        shown: Renderer = BadgedRenderer(renderer) if self._badge else renderer
-        return Painter(shown, self._draw_executor)
-
-    def _portrait(self, portrait: PortraitLike | None) -> Portrait:
-        if isinstance(portrait, Portrait):
-            return portrait
-        key = DEFAULT_PORTRAIT if portrait is None else str(portrait)
-        if key not in self._portraits:
-            self._portraits[key] = open_portrait(DEFAULT_PORTRAIT if portrait is None else portrait)
-        return self._portraits[key]
-
     def _check_alive(self) -> None:
         if not self.alive:
             raise Failed("The avatar is closed or its engine has died; load it again.")
-
-
-def _seconds_to_draw(renderer: MeshRenderer, space: MotionSpace) -> float:
-    """Of one picture: the quickest of a few, since others may be at work."""
-    face = space.decode(space.rest[None])[0]
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        renderer.render(face)
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 @dataclass(frozen=True, slots=True)

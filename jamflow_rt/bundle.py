@@ -14,15 +14,19 @@ import torch
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 
+from jamflow_rt.codec.keypoints import KeypointSpace
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.codec.vocoder import HarmonicVocoder, Vocoder
 from jamflow_rt.config import SamplingConfig, StrictModel, Voice, WindowConfig
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.model.checkpoint import load_checkpoint, save_checkpoint
 from jamflow_rt.model.jam import JamFlow
+from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
+from jamflow_rt.stream.phrases import References
 from jamflow_rt.text.durations import DurationPredictor
 from jamflow_rt.text.front import TextFront
 from jamflow_rt.text.phonemes import Phonemizer
+from jamflow_rt.text.written import CharacterFront
 
 EMBEDDED = Path(__file__).parent / "assets" / "default"
 """The bundle that ships in the package."""
@@ -44,8 +48,19 @@ class Bundle:
     settings: BundleSettings
     model: JamFlow
     vocoder: Vocoder
-    motion: MotionSpace
-    front: TextFront
+    motion: MotionSpace | KeypointSpace
+    front: TextFront | CharacterFront
+    references: References | None = None
+    """Of the voices, where the model reads characters."""
+    networks: LivePortraitNetworks | None = None
+    """LivePortrait's; where they are, faces are drawn with them."""
+
+    @property
+    def mesh(self) -> MotionSpace:
+        """The mesh that clients draw: the model's own, or the shipped one where it has none."""
+        if isinstance(self.motion, MotionSpace):
+            return self.motion
+        return MotionSpace.load(EMBEDDED / "motion.safetensors")
 
     @property
     def voices(self) -> tuple[str, ...]:

@@ -150,7 +150,7 @@ class FakeSession:
 
 class FakeBundle:
     voices = ("plain",)
-    motion = toy_space()
+    motion = mesh = toy_space()
 
 
 class FakeAvatar:

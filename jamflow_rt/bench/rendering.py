@@ -15,7 +15,7 @@ from jamflow_rt.render.renderer import Renderer
 
 def rendering_figures(subject: Subject) -> list[Figure]:
     """Milliseconds a picture on one core, by width."""
-    space, faces = subject.bundle.motion, subject.plan.faces
+    space, faces = subject.bundle.mesh, subject.plan.faces
     return [
         Figure(
             key=f"pixels_{size}",

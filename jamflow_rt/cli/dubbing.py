@@ -55,8 +55,10 @@ def dub(
             "in which it looks into the camera."
         )
     with loaded(model) as avatar:
-        motion = into_space(face.landmarks, avatar.bundle.motion)
-        frames = avatar.dub(text, motion, voice, seed=seed)
+        mesh = avatar.bundle.mesh
+        motion = into_space(face.landmarks, mesh)
+        # Faces are understood by every model, whatever numbers its motion has.
+        frames = avatar.dub(text, mesh.decode(motion), voice, seed=seed)
         sound = [frame.sound for frame in progress(frames, len(motion), "speaking")]
     seconds = record_over(video, np.concatenate(sound), output)
     say_so(f"{output}: {seconds:.1f} s")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, MEL_PER_MOTION
+from jamflow_rt.codec.keypoints import KeypointSpace, KeypointTrack
 from jamflow_rt.codec.mel import SILENCE, silence_mel
 from jamflow_rt.codec.space import Space
 from jamflow_rt.codec.vocoder import Vocoder, VocoderStream
@@ -83,6 +84,11 @@ class Performance:
     def idle_next(self) -> bool:
         """True when nothing is ready to be performed: the next window would be idle."""
         return self.score.ready == 0
+
+    def follow(self, track: KeypointTrack) -> None:
+        """What of the motion is given comes from another face, from the next window on."""
+        if isinstance(self._space, KeypointSpace):
+            self._space = self._space.following(track)
 
     def next_plan(self) -> WindowPlan:
         """The shape of the next window."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from jamflow_rt.beats import SAMPLE_RATE, SAMPLES_PER_MOTION
 from jamflow_rt.codec.arkit import ArkitMap
 from jamflow_rt.codec.face import FaceState
+from jamflow_rt.codec.keypoints import KeypointTrack
 from jamflow_rt.render.renderer import Renderer
 from jamflow_rt.stream.clock import MediaClock
 from jamflow_rt.stream.job import Shot
@@ -45,9 +46,13 @@ class Painter:
     Args:
         renderer: used by nobody else.
         executor: where to draw.
+        track: what of its face's motion is given; None where all of it is generated.
     """
 
-    def __init__(self, renderer: Renderer, executor: Executor) -> None:
+    def __init__(
+        self, renderer: Renderer, executor: Executor, track: KeypointTrack | None = None
+    ) -> None:
+        self.track = track
         self._renderer = renderer
         self._executor = executor
         self._lock = threading.Lock()

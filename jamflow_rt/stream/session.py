@@ -426,6 +426,8 @@ class Session:
             painter = await asyncio.to_thread(self._studio.open_painter, portrait, self._size)
             self._check_open()
             self._playout.paint_with(painter)
+            if painter.track is not None:
+                self._performance.follow(painter.track)
         self._settings, self._voice = settings, speaker
         self._performance.voice = speaker.number
 

@@ -53,7 +53,7 @@ class Studio:
             voice: who idles.
             track: what of the face's motion is given, where the space leaves anything to it.
         """
-        space = self.space
-        if track is not None and isinstance(space, KeypointSpace):
-            space = space.following(track)
-        return Performance(space, self.vocoder, self.planner, seed, voice.number)
+        performance = Performance(self.space, self.vocoder, self.planner, seed, voice.number)
+        if track is not None:
+            performance.follow(track)
+        return performance

@@ -18,6 +18,7 @@ from jamflow_rt.beats import BEAT_MEL, MEL_RATE, beats_for_mel
 from jamflow_rt.config import Voice
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.text.characters import speakable, word_spans
+from jamflow_rt.text.front import ANY_VOICE
 from jamflow_rt.text.pace import split_phrases, spoken_frames
 from jamflow_rt.text.pauses import split_pauses
 from jamflow_rt.text.timeline import Timeline, WordSpan
@@ -89,7 +90,7 @@ class CharacterFront:
     def check(self, text: str) -> None:
         """Any script will do: what the vocabulary lacks is passed over."""
 
-    def timeline(self, text: str, speed: float, voice: Voice) -> Timeline:
+    def timeline(self, text: str, speed: float = 1.0, voice: Voice = ANY_VOICE) -> Timeline:
         """All phrases and pauses of `text` in a row; see `phrases`."""
         return Timeline.joined(self.phrases(text, speed, self._reference(voice)))
 
