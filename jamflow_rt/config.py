@@ -37,6 +37,12 @@ class TextConfig(StrictModel):
     width: int
     layers: int
     expansion: int = 2
+    mask_filler: bool = True
+    """Of characters: keep filler at zero (F5-TTS v1 `text_mask_padding`; v0 does not)."""
+
+
+F5Release = Literal["v1_base", "base", "v1_small", "small"]
+"""The models that F5-TTS has configurations for; those without `v1` are its first version."""
 
 
 class MotionGroup(StrictModel):
@@ -47,13 +53,17 @@ class MotionGroup(StrictModel):
 
 
 class ModelConfig(StrictModel):
-    """The joint network (JAM-Flow, arXiv 2506.23552; see `jamflow_rt.model.jam`)."""
+    """The joint network (JAM-Flow, arXiv 2506.23552; see `jamflow_rt.model.jam`).
+
+    Without `motion` it is F5-TTS, which speaks and leaves the face as it is given.
+    """
 
     depth: int
     heads: int
     head_size: int = 64
     audio: StreamConfig
-    motion: StreamConfig
+    motion: StreamConfig | None
+    """None: there is no Motion-DiT."""
     text: TextConfig
     groups: tuple[MotionGroup, ...]
     """Generated motion, in the order of the motion vector."""
@@ -74,6 +84,8 @@ class ModelConfig(StrictModel):
     aligned_rope: bool = True
     """Motion frame i stands at 3.75·i on the axis of mel frames ("temporally aligned" in the
     paper). Otherwise at i, as if both streams had one rate."""
+    rotated_heads: int | None = None
+    """RoPE turns so many heads of each attention only; None is all (F5-TTS `pe_attn_head`)."""
     qk_norm: bool = False
     shared_modulation: bool = False
     """One AdaLN projection for all blocks with a learned offset a block, instead of one each."""
@@ -88,8 +100,10 @@ class ModelConfig(StrictModel):
 
     @model_validator(mode="after")
     def _check(self) -> ModelConfig:
-        if self.depth % 2:
+        if self.depth % 2 and self.motion is not None:
             raise ValueError(f"depth must be even (half of the blocks are joint), not {self.depth}")
+        if self.rotated_heads is not None and not 0 <= self.rotated_heads <= self.heads:
+            raise ValueError(f"rotated_heads must be 0 to {self.heads}, not {self.rotated_heads}")
         if self.joint_blocks is not None and not 0 <= self.joint_blocks <= self.depth:
             raise ValueError(f"joint_blocks must be 0 to {self.depth}, not {self.joint_blocks}")
         return self
@@ -124,12 +138,24 @@ class ModelConfig(StrictModel):
     @classmethod
     def paper(cls) -> ModelConfig:
         """JAM-Flow as published: F5TTS_v1_Base as Audio-DiT, LivePortrait's mouth as motion."""
+        return cls.f5("v1_base").model_copy(update={"motion": StreamConfig(width=640)})
+
+    @classmethod
+    def f5(cls, release: F5Release, vocab: int = 2545) -> ModelConfig:
+        """F5-TTS, in the paper's motion space; it leaves the motion as it is given.
+
+        Args:
+            release: which of its configurations (F5-TTS `configs/*.yaml`).
+            vocab: lines of its vocabulary file.
+        """
+        base, v1 = release.endswith("base"), release.startswith("v1")
         return cls(
-            depth=22,
-            heads=16,
-            audio=StreamConfig(width=1024),
-            motion=StreamConfig(width=640),
-            text=TextConfig(kind="characters", vocab=2545, width=512, layers=4),
+            depth=22 if base else 18,
+            heads=16 if base else 12,
+            rotated_heads=None if v1 else 1,
+            audio=StreamConfig(width=1024 if base else 768),
+            motion=None,
+            text=TextConfig(kind="characters", vocab=vocab, width=512, layers=4, mask_filler=v1),
             groups=(MotionGroup(name="mouth", size=12),),
             given=51,
             # F5-TTS works on the log-mel itself (jamflow_rt.codec.mel).
@@ -161,6 +187,13 @@ class SamplingConfig(StrictModel):
     """v + guidance · (v − v_unconditioned); 0 asks the network once a step instead of twice."""
     sway: float = Field(default=-1.0, ge=-1.0, le=1.0)
     """F5's sway coefficient: −1 spends the steps early."""
+    epss: bool = False
+    """F5's pruned table of steps where it has one for this number, before the sway."""
+    pinned: bool = True
+    """Keep known places on their straight path at every step, as training showed them. F5-TTS lets
+    them go their own way and puts them right at the end."""
+    precision: Literal["fast", "full"] = "fast"
+    """`fast` multiplies in bf16 where the processor does so fast, `full` in fp32 everywhere."""
     mouth_temperature: float = Field(default=1.0, ge=0.0, le=1.0)
     """Scale of the noise that the mouth is made of. Less than 1 gives the mouth that fits the sound
     best on average, instead of one of all that fit; eyes and head stay as lively as they are."""
@@ -175,6 +208,11 @@ class SamplingConfig(StrictModel):
                 "false"
             )
         return self
+
+    @classmethod
+    def f5(cls, evaluations: int = 32) -> SamplingConfig:
+        """As F5-TTS samples."""
+        return cls(evaluations=evaluations, guidance=2.0, epss=True, pinned=False)
 
 
 class WindowConfig(StrictModel):

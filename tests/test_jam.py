@@ -155,8 +155,8 @@ def test_the_papers_form_runs_at_toy_size_with_given_motion() -> None:
     text = {**paper["text"], "vocab": 30, "width": 16, "layers": 2}
     sizes = {name: toy[name] for name in ("depth", "heads", "head_size", "audio", "motion")}
     model = JamFlow(ModelConfig(**{**paper, **sizes, "text": text})).eval()
-    ids = torch.full((1, AUDIO), -1)
-    ids[0, :20] = torch.randint(0, 30, (20,))
+    ids = torch.zeros(1, AUDIO, dtype=torch.long)
+    ids[0, :20] = torch.randint(1, 31, (20,))
     condition = Condition(
         model.embed_text(ids),
         torch.zeros(1, AUDIO, 100),
@@ -172,21 +172,124 @@ def test_the_papers_form_runs_at_toy_size_with_given_motion() -> None:
     assert motion_v.shape == (1, MOTION, 12)
 
 
-def test_filler_text_and_dropped_text_are_silent_in_the_character_embedding() -> None:
-    config = ModelConfig.paper().text.model_copy(update={"vocab": 30, "width": 16})
-    model_config = toy_config().model_copy(update={"text": config})
-    model = JamFlow(model_config)
-    ids = torch.full((2, 40), -1)
-    ids[:, :10] = 3
-    text = model.embed_text(ids, torch.tensor([False, True]))
-    assert text[0, :10].abs().sum() > 0
-    assert text[0, 10:].abs().sum() == 0
-    assert text[1].abs().sum() == 0
+def toy_speech(mask_filler: bool = True) -> JamFlow:
+    """F5-TTS at toy size, with random weights everywhere."""
+    torch.manual_seed(0)
+    toy = toy_config()
+    update = {"vocab": 30, "width": 16, "layers": 2, "mask_filler": mask_filler}
+    f5 = ModelConfig.f5("v1_base")
+    model = JamFlow(
+        f5.model_copy(
+            update={
+                "depth": 3,
+                "heads": 2,
+                "head_size": 8,
+                "audio": toy.audio,
+                "text": f5.text.model_copy(update=update),
+            }
+        )
+    )
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return model.eval()
+
+
+def characters(*rows: list[int]) -> torch.Tensor:
+    ids = torch.zeros(len(rows), 40, dtype=torch.long)
+    for row, found in enumerate(rows):
+        ids[row, : len(found)] = torch.tensor(found)
+    return ids
+
+
+@torch.inference_mode()
+def test_characters_are_moved_to_the_front_in_their_order() -> None:
+    model = toy_speech()
+    scattered = characters([0, 0, 7, 0, 3, 3, 0, 0, 12], [4])
+    gathered = characters([7, 3, 3, 12], [4])
+    assert torch.equal(model.embed_text(scattered), model.embed_text(gathered))
+    other = model.embed_text(characters([3, 7, 3, 12], [4]))
+    assert not torch.equal(model.embed_text(gathered)[0], other[0])
+
+
+@torch.inference_mode()
+def test_filler_is_silent_where_it_is_masked_and_dropped_text_shows_its_length_only() -> None:
+    model = toy_speech()
+    ids = characters([3] * 10, [5] * 10, [5] * 9)
+    text = model.embed_text(ids)
+    assert text[0, :10].all(-1).all() and not text[0, 10:].any()
+    dropped = model.embed_text(ids, torch.tensor([True, True, True]))
+    assert torch.equal(dropped[0], dropped[1])
+    assert dropped[0, :10].all(-1).all() and not dropped[0, 10:].any()
+    assert not torch.equal(dropped[1], dropped[2])
+    assert not torch.equal(dropped[0], text[0])
+
+
+@torch.inference_mode()
+def test_the_first_versions_filler_is_a_character_like_others() -> None:
+    model = toy_speech(mask_filler=False)
+    ids = characters([3] * 10, [5] * 9)
+    assert model.embed_text(ids).all()
+    dropped = model.embed_text(ids, torch.tensor([True, True]))
+    assert torch.equal(dropped[0], dropped[1])
+
+
+@torch.inference_mode()
+def test_without_a_motion_stream_the_sound_is_the_audio_streams_own() -> None:
+    speech = toy_speech()
+    torch.manual_seed(2)
+    mel, t = torch.randn(2, AUDIO, 100), torch.tensor([0.2, 0.7])
+    motion = torch.randn(2, MOTION, 12)
+    condition = Condition(
+        speech.embed_text(torch.randint(0, 31, (2, AUDIO))),
+        torch.randn(2, AUDIO, 100),
+        torch.ones(2, AUDIO, dtype=torch.bool),
+        torch.zeros(2, MOTION, 12),
+        torch.ones(2, MOTION, 1, dtype=torch.bool),
+    )
+    mel_v, motion_v = speech(mel, motion, t, condition)
+    assert not motion_v.any() and not hasattr(speech, "motion")
+    assert torch.equal(mel_v, speech.audio_velocity(mel, t, condition))
+
+    # The same Audio-DiT beside a face that it does not look at.
+    both = JamFlow(
+        speech.config.model_copy(
+            update={"motion": toy_config().motion, "given": 0, "audio_reads_motion": False}
+        )
+    ).eval()
+    both.audio.load_state_dict(speech.audio.state_dict())
+    torch.testing.assert_close(both(mel, motion, t, condition)[0], mel_v, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(both.audio_velocity(mel, t, condition), mel_v)
+
+
+@torch.inference_mode()
+def test_only_so_many_heads_are_rotated() -> None:
+    model = toy_speech()
+    plain = JamFlow(model.config.model_copy(update={"rotated_heads": 1})).eval()
+    attention, other = model.audio.block(0).attn, plain.audio.block(0).attn
+    other.load_state_dict(attention.state_dict())
+    x = torch.randn(1, AUDIO, 32)
+    device = torch.device("cpu")
+    tables = [m.geometry(AUDIO, MOTION, device).audio_table for m in (model, plain)]
+    for _ in range(2):
+        q, k, v = attention.project(x, tables[0])
+        one_q, one_k, one_v = other.project(x, tables[1])
+        for all_turned, one_turned in ((q, one_q), (k, one_k)):
+            torch.testing.assert_close(one_turned[:, 0], all_turned[:, 0])
+            assert not torch.allclose(one_turned[:, 1, 1:], all_turned[:, 1, 1:])
+        torch.testing.assert_close(one_q[0, 1], other.to_q(x)[0, :, 8:])
+        torch.testing.assert_close(v, one_v)
+        attention.fuse()
+        other.fuse()
 
 
 def test_an_odd_depth_is_refused() -> None:
     with pytest.raises(ValidationError, match="depth must be even"):
         ModelConfig(**{**toy_config().model_dump(), "depth": 3})
+
+
+def test_more_rotated_heads_than_there_are_are_refused() -> None:
+    with pytest.raises(ValidationError, match="rotated_heads must be 0 to 2, not 3"):
+        ModelConfig(**{**toy_config().model_dump(), "rotated_heads": 3})
 
 
 def test_unknown_settings_are_refused() -> None:

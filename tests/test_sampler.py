@@ -224,3 +224,46 @@ def test_a_network_on_another_scale_of_mels_sees_them_on_its_own() -> None:
     np.testing.assert_allclose(ours.mel[made] * scale + shift, theirs.mel[made], atol=1e-3)
     np.testing.assert_array_equal(ours.mel[~made], given.mel[~made])
     np.testing.assert_allclose(ours.motion, theirs.motion, atol=1e-4)
+
+
+def test_a_model_without_a_face_leaves_the_motion_as_it_is_given() -> None:
+    given = window()
+    sampler = Sampler(toy_paper(motion=None), SamplingConfig(evaluations=2))
+    result = sampler.sample(given)
+    assert np.array_equal(result.motion, given.motion)  # where it is masked, too
+    assert result.finite
+    assert not np.isclose(result.mel[given.mel_masked], given.mel[given.mel_masked]).all()
+    assert np.array_equal(result.mel[~given.mel_masked], given.mel[~given.mel_masked])
+
+
+def test_known_places_go_their_own_way_where_they_are_not_pinned() -> None:
+    given = window()
+    seen = dict.fromkeys((True, False), torch.zeros(()))
+    for pinned in seen:
+        model = toy_model()
+        forward = model.forward
+
+        def spy(
+            mel: torch.Tensor,
+            motion: torch.Tensor,
+            t: torch.Tensor,
+            c: Condition,
+            forward: object = forward,
+            pinned: bool = pinned,
+        ) -> object:
+            seen[pinned] = mel.clone()
+            return forward(mel, motion, t, c)  # type: ignore[operator]
+
+        model.forward = spy
+        sampler = Sampler(model, SamplingConfig(evaluations=2, pinned=pinned, precision="full"))
+        assert np.array_equal(sampler.sample(given).mel[:BEAT_MEL], given.mel[:BEAT_MEL])
+    t = sampler.times[1]
+    path = (1 - t) * given.mel_noise[:BEAT_MEL] + t * given.mel[:BEAT_MEL]
+    np.testing.assert_allclose(seen[True][0, :BEAT_MEL].numpy(), path, atol=1e-6)
+    assert not np.isclose(seen[False][0, :BEAT_MEL].numpy(), path, atol=1e-2).all()
+
+
+def test_the_pruned_schedule_is_taken_when_it_is_asked_for() -> None:
+    sampler = Sampler(MODEL, SamplingConfig(evaluations=7, sway=0.0, epss=True))
+    assert sampler.times == [k / 32 for k in (0, 2, 4, 6, 8, 16, 24, 32)]
+    assert SamplingConfig.f5(16).epss and not SamplingConfig.f5().pinned

@@ -26,7 +26,7 @@ def guided_velocity(
         return mel_v.float(), motion_v.float()
     c = condition
     blank = Condition(
-        torch.zeros_like(c.text),
+        torch.zeros_like(c.text) if c.text_withheld is None else c.text_withheld,
         torch.zeros_like(c.mel),
         torch.ones_like(c.mel_masked),
         torch.zeros_like(c.motion),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,13 +17,21 @@ from jamflow_rt.flow.schedule import flow_times
 from jamflow_rt.flow.traced import TracedVelocity
 from jamflow_rt.flow.window import Window, WindowResult
 from jamflow_rt.model.jam import Condition, JamFlow
-from jamflow_rt.model.precision import fast_bf16, fast_precision
+from jamflow_rt.model.precision import fast_bf16
+
+
+class Text(NamedTuple):
+    """Features of a window's text, (T_a, width) each."""
+
+    told: Tensor
+    withheld: Tensor | None
+    """Of the same text withheld, where there is guidance."""
 
 
 class Run:
     """One window on its way from noise to data."""
 
-    def __init__(self, window: Window, text: Tensor, sampler: Sampler) -> None:
+    def __init__(self, window: Window, text: Text, sampler: Sampler) -> None:
         device = sampler.device
 
         def tensor(array: np.ndarray) -> Tensor:
@@ -34,6 +43,8 @@ class Run:
         self.motion_masked = tensor(window.motion_masked)
         self.motion_free = self.motion_masked.repeat_interleave(sampler.group_sizes, dim=1)
         config = sampler.model.config
+        if config.motion is None:
+            self.motion_free = torch.zeros_like(self.motion_free)
         self.mel_scale, self.mel_shift = config.mel_scale, config.mel_shift
         known = tensor(window.mel) * self.mel_scale + self.mel_shift
         self.mel_known = known.masked_fill(self.mel_masked[:, None], 0.0)
@@ -95,8 +106,9 @@ class Sampler:
         self.model = model.eval()
         self.model.fuse()
         self.sampling = sampling
-        self.times = flow_times(sampling.evaluations, sampling.sway)
+        self.times = flow_times(sampling.evaluations, sampling.sway, sampling.epss)
         self.device = next(model.parameters()).device
+        self._bf16 = sampling.precision == "fast" and fast_bf16(self.device)
         self.group_sizes = torch.tensor(
             [group.size for group in model.config.groups], device=self.device
         )
@@ -112,7 +124,7 @@ class Sampler:
             graphs = CudaGraphs()
         self._velocity: Velocity = self._compute
         self._traced: TracedVelocity | None = None
-        if graphs is None and not sampling.guidance and not fast_bf16(self.device):
+        if graphs is None and not sampling.guidance and not self._bf16:
             self._velocity = self._traced = TracedVelocity(model, self._compute)
         if graphs is not None:
             self._velocity = GraphedVelocity(self._compute, graphs)
@@ -143,9 +155,12 @@ class Sampler:
             )
         ids = torch.from_numpy(window.text.astype(np.int64)).to(self.device)[None]
         dropped = torch.tensor([window.text_dropped], device=self.device)
-        with fast_precision(self.device):
+        withheld = None
+        with self._arithmetic():
             text = self.model.embed_text(ids, dropped)[0]
-        return Run(window, text, self)
+            if self.sampling.guidance:
+                withheld = self.model.embed_text(ids, torch.ones_like(dropped))[0]
+        return Run(window, Text(text, withheld), self)
 
     @torch.inference_mode()
     def prepare(self, window: Window) -> None:
@@ -162,8 +177,9 @@ class Sampler:
         """Make one Euler step for all `runs` in one forward pass. They must have one shape."""
         now = torch.tensor([self.times[r.step] for r in runs], device=self.device)
         then = torch.tensor([self.times[r.step + 1] for r in runs], device=self.device)
-        for run, t in zip(runs, now, strict=True):
-            self._pin_known(run, t)
+        if self.sampling.pinned:
+            for run, t in zip(runs, now, strict=True):
+                self._pin_known(run, t)
         mel = torch.stack([r.mel for r in runs])
         motion = torch.stack([r.motion for r in runs])
         condition = self._condition(runs, self._asked(runs, then - now))
@@ -202,7 +218,7 @@ class Sampler:
 
     def _condition(self, runs: Sequence[Run], step: Tensor | None) -> Condition:
         return Condition(
-            text=torch.stack([r.text for r in runs]),
+            text=torch.stack([r.text.told for r in runs]),
             mel=torch.stack([r.mel_known for r in runs]),
             mel_masked=torch.stack([r.mel_masked for r in runs]),
             motion=torch.stack([r.motion_known for r in runs]),
@@ -210,13 +226,17 @@ class Sampler:
             given=_stacked([r.given for r in runs]),
             voice=torch.tensor([r.window.voice for r in runs], device=self.device),
             step=step,
+            text_withheld=_stacked([r.text.withheld for r in runs]),
         )
 
     def _compute(
         self, mel: Tensor, motion: Tensor, t: Tensor, condition: Condition
     ) -> tuple[Tensor, Tensor]:
-        with fast_precision(self.device):
+        with self._arithmetic():
             return guided_velocity(self.model, mel, motion, t, condition, self.sampling.guidance)
+
+    def _arithmetic(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16)
 
 
 def _stacked(parts: Sequence[Tensor | None]) -> Tensor | None:

@@ -20,6 +20,9 @@ from jamflow_rt.model.masks import joint_masks, motion_self_mask
 from jamflow_rt.model.motion_dit import MotionDiT
 from jamflow_rt.model.rope import audio_positions, motion_positions, rotation_table
 
+_SHAPES = 32
+"""So many window shapes are kept; the masks of a long one are tens of megabytes."""
+
 
 class Condition(NamedTuple):
     """What is known while the rest is generated. T_a mel frames, T_m motion frames."""
@@ -40,6 +43,8 @@ class Condition(NamedTuple):
     """(B,) rows of the table of voices; 0 is nobody known: the prefix tells who it is."""
     step: Tensor | None = None
     """(B,) lengths of the steps whose mean velocity is asked for; 0 asks for the velocity at t."""
+    text_withheld: Tensor | None = None
+    """Like `text`, of the same text withheld: what guidance leads away from. None is zeros."""
 
 
 class Geometry(NamedTuple):
@@ -60,13 +65,19 @@ def _additive(mask: Tensor) -> Tensor:
 
 
 class JamFlow(nn.Module):
-    """The joint network; predicts the velocities of both streams."""
+    """The joint network; predicts the velocities of both streams.
+
+    Without a Motion-DiT (`config.motion` is None) there is no `motion`, and motion does not move.
+    """
+
+    motion: MotionDiT
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.audio = AudioDiT(config)
-        self.motion = MotionDiT(config)
+        if config.motion is not None:
+            self.motion = MotionDiT(config, config.motion)
         self._geometry: dict[tuple[int, int, torch.device], Geometry] = {}
 
     def fuse(self) -> None:
@@ -86,17 +97,46 @@ class JamFlow(nn.Module):
         """Positions and masks of a window shape; kept, since windows come in few shapes."""
         key = (audio_frames, motion_frames, device)
         if key not in self._geometry:
-            seconds, size = self.config.window_seconds, self.config.head_size
+            seconds = self.config.window_seconds
             spacing = MEL_PER_MOTION if self.config.aligned_rope else 1.0
             rows = joint_masks(audio_frames, motion_frames, seconds, device)
+            if len(self._geometry) == _SHAPES:
+                self._geometry.pop(next(iter(self._geometry)))
             self._geometry[key] = Geometry(
-                rotation_table(audio_positions(audio_frames, device), size),
-                rotation_table(motion_positions(motion_frames, device, spacing), size),
+                self._rotations(audio_positions(audio_frames, device)),
+                self._rotations(motion_positions(motion_frames, device, spacing)),
                 _additive(rows[0]),
                 _additive(rows[1]),
                 _additive(motion_self_mask(motion_frames, seconds, device)),
             )
         return self._geometry[key]
+
+    def _rotations(self, positions: Tensor) -> Tensor:
+        c = self.config
+        return rotation_table(positions, c.head_size, c.heads, c.rotated_heads)
+
+    def audio_velocity(self, mel: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """The velocity of the sound as if there were no face: F5-TTS's network.
+
+        Args:
+            mel: (B, T_a, 100) noisy mel at flow time t.
+            t: (B,) flow times.
+            condition: what is known; its motion is not looked at.
+
+        Returns:
+            (B, T_a, 100)
+        """
+        c = condition
+        table = self._rotations(audio_positions(mel.shape[1], mel.device))
+        x = self.audio.embed(mel, c.mel, c.mel_masked, c.text)
+        voice = self.audio.embed_voice(c.voice, t.shape[0])
+        time, shared = self.audio.embed_time(t, c.step, voice)
+        for index in range(self.config.depth):
+            block = self.audio.block(index)
+            modulation = block.modulate(time, shared)
+            q, k, v = block.before(x, modulation, table)
+            x = block.after(x, modulation, attend(q, k, v, None))
+        return self.audio.velocity(x, time)
 
     def forward(
         self, mel: Tensor, motion: Tensor, t: Tensor, condition: Condition
@@ -112,6 +152,8 @@ class JamFlow(nn.Module):
         Returns:
             (B, T_a, 100) and (B, T_m, D).
         """
+        if self.config.motion is None:
+            return self.audio_velocity(mel, t, condition), torch.zeros_like(motion)
         c = condition
         geometry = self.geometry(mel.shape[1], motion.shape[1], mel.device)
         a = self.audio.embed(mel, c.mel, c.mel_masked, c.text)

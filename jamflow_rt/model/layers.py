@@ -138,7 +138,7 @@ class Fused(NamedTuple):
     """(3 · H · head_size, width)"""
     bias: Tensor
     norm: Tensor | None
-    """(2 · H, head_size) weights of the norms of queries and keys."""
+    """(2, 1, head_size) weights of the norms of queries and keys."""
 
 
 class Attention(nn.Module):
@@ -175,12 +175,12 @@ class Attention(nn.Module):
         self, fused: Fused, x: Tensor, table: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         y = functional.linear(x, fused.weight, fused.bias)
-        y = y.reshape(*y.shape[:2], 3 * self.heads, -1)
-        qk = y[:, :, : 2 * self.heads]
+        y = y.reshape(*y.shape[:2], 3, self.heads, -1)
+        qk = y[:, :, :2]
         if fused.norm is not None:
             qk = functional.rms_norm(qk.float(), qk.shape[-1:], eps=_NORM_EPS) * fused.norm
-        q, k = rotate(qk, table).to(y.dtype).transpose(1, 2).chunk(2, dim=1)
-        return q, k, y[:, :, 2 * self.heads :].transpose(1, 2)
+        q, k = rotate(qk, table[:, None]).to(y.dtype).transpose(1, 3).unbind(2)
+        return q, k, y[:, :, 2].transpose(1, 2)
 
     def fuse(self) -> None:
         """Make queries, keys and values one product, for use without gradients.
@@ -191,8 +191,7 @@ class Attention(nn.Module):
             parts = (self.to_q, self.to_k, self.to_v)
             norm = None
             if isinstance(self.q_norm, nn.RMSNorm) and isinstance(self.k_norm, nn.RMSNorm):
-                weights = (self.q_norm.weight, self.k_norm.weight)
-                norm = torch.cat([weight.expand(self.heads, -1) for weight in weights])
+                norm = torch.stack([self.q_norm.weight, self.k_norm.weight])[:, None]
             self._fused = Fused(
                 torch.cat([part.weight for part in parts]),
                 torch.cat([part.bias for part in parts]),

@@ -22,11 +22,29 @@ def motion_positions(
     return torch.arange(frames, dtype=torch.float32, device=device) * spacing
 
 
-def rotation_table(positions: Tensor, head_size: int) -> Tensor:
-    """Rotations (T, head_size / 2) at each position, as complex numbers of length 1."""
+def rotation_table(
+    positions: Tensor, head_size: int, heads: int = 1, rotated: int | None = None
+) -> Tensor:
+    """Rotations at each position, as complex numbers of length 1.
+
+    Args:
+        positions: (T,)
+        head_size: numbers a head; each pair of them is rotated.
+        heads: of the attention; only matters with `rotated`.
+        rotated: so many heads are rotated and the others left as they are (F5-TTS
+            `pe_attn_head`); None is all.
+
+    Returns:
+        (T, 1, head_size / 2) for all heads alike, or (T, heads, head_size / 2).
+    """
     exponents = torch.arange(0, head_size, 2, dtype=torch.float32, device=positions.device)
-    angles = positions[:, None] * THETA ** (-exponents / head_size)
-    return torch.polar(torch.ones_like(angles), angles)
+    # In this order, as x-transformers: at late positions the last digit is seen in the result.
+    angles = positions[:, None] * (1.0 / THETA ** (exponents / head_size))
+    table = torch.polar(torch.ones_like(angles), angles)[:, None]
+    if rotated is None:
+        return table
+    still = torch.ones_like(table).expand(-1, heads - rotated, -1)
+    return torch.cat([table.expand(-1, rotated, -1), still], dim=1)
 
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
@@ -36,7 +54,8 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
 
     Args:
         x: (B, T, H, head_size) queries or keys.
-        table: from `rotation_table` for these T positions.
+        table: from `rotation_table` for these T positions; one that broadcasts to other axes of
+            `x` will do too.
     """
     pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
-    return torch.view_as_real(pairs * table[:, None]).flatten(-2).to(x.dtype)
+    return torch.view_as_real(pairs * table).flatten(-2).to(x.dtype)

@@ -34,7 +34,8 @@ class PhonemeText(nn.Module):
 class CharacterText(nn.Module):
     """F5-TTS's text: characters first, filler after, refined by ConvNeXt V2 (TextEmbedding).
 
-    Ids are −1 for filler. Filler stays zero between the blocks (`text_mask_padding` of v1).
+    Id 0 is filler and may stand anywhere: characters are moved to the front, in their order. With
+    `mask_filler` its places are zero between the blocks.
     """
 
     def __init__(self, config: TextConfig) -> None:
@@ -45,23 +46,29 @@ class CharacterText(nn.Module):
             for _ in range(config.layers)
         )
         self.width = config.width
+        self.mask_filler = config.mask_filler
 
     def forward(self, ids: Tensor, dropped: Tensor | None = None) -> Tensor:
-        """(B, T) ids, −1 for filler → (B, T, width); `dropped` rows hold filler only."""
-        ids = ids + 1
+        """(B, T) ids, 0 for filler → (B, T, width).
+
+        Rows where `dropped` (B,) is True are read as filler; as in F5-TTS, they still show how
+        many characters there were, where filler is masked.
+        """
+        order = (ids == 0).int().argsort(dim=1, stable=True)
+        ids = ids.gather(1, order)
+        masked = (ids == 0)[..., None] & self.mask_filler
         if dropped is not None:
             ids = ids.masked_fill(dropped[:, None], 0)
-        filler = (ids == 0)[..., None]
         x: Tensor = self.text_embed(ids) + self._positions(ids.shape[1], ids.device)
-        x = x.masked_fill(filler, 0.0)
+        x = x.masked_fill(masked, 0.0)
         for block in self.text_blocks:
-            x = block(x).masked_fill(filler, 0.0)
+            x = block(x).masked_fill(masked, 0.0)
         return x
 
     def _positions(self, frames: int, device: torch.device) -> Tensor:
         exponents = torch.arange(0, self.width, 2, device=device)[: self.width // 2].float()
-        angles = torch.arange(frames, device=device).float()[:, None] * 10_000.0 ** (
-            -exponents / self.width
+        angles = torch.arange(frames, device=device).float()[:, None] * (
+            1.0 / 10_000.0 ** (exponents / self.width)
         )
         return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
