@@ -1,10 +1,18 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from jamflow_rt.codec.alignment import Pose, place
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.train.motion_space import LIPS, fit_motion_space, reference_mesh, to_clip
-from jamflow_rt.train.prepare import read_transcripts, silent_frames
+from jamflow_rt.train.prepare import (
+    TrackedVideo,
+    build_motion,
+    read_space,
+    read_transcripts,
+    silent_frames,
+)
 from tests.toy import toy_space
 
 SPACE = toy_space()
@@ -42,6 +50,27 @@ def test_a_space_learned_from_tracked_faces_reproduces_them() -> None:
     everything = np.concatenate([space.encode(c.meshes, c.pose) for c in prepared])
     np.testing.assert_allclose(np.delete(everything, BROWS, 1).std(0), 1.0, atol=0.35)
     assert abs(np.corrcoef(pose[:, 1], np.sin(np.arange(120) / 9))[0, 1]) > 0.95
+
+
+def test_clips_can_be_encoded_in_a_space_that_is_there_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nobody speaks here: an aligner that finds nothing.
+    monkeypatch.setattr("jamflow_rt.train.prepare.ForcedAligner", lambda: lambda sound, words: None)
+    landmarks = tracked(80, seed=4)
+    video = TrackedVideo(landmarks, np.ones(80, bool), np.zeros(80 * 960, np.float32))
+    canonical = SPACE.average[:468] * np.array([1, -1, -1], np.float32)
+    space = build_motion({"one": video}, {"one": [(0, 3.2, "sil")]}, canonical, tmp_path, SPACE)
+    assert space is SPACE
+    np.testing.assert_array_equal(read_space(tmp_path / "motion.safetensors").mouth, SPACE.mouth)
+    clip = to_clip(landmarks, np.ones(80, bool), SPACE.average)
+    with np.load(tmp_path / "clips" / "one.npz") as file:
+        np.testing.assert_allclose(file["latents"], SPACE.encode(clip.meshes, clip.pose), atol=1e-4)
+
+
+def test_a_file_that_is_no_motion_space_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"gone\.safetensors is no motion space"):
+        read_space(tmp_path / "gone.safetensors")
 
 
 def test_too_little_video_is_refused() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from jamflow_rt.ablation.report import Result
 from jamflow_rt.ablation.variants import Variant, begin
 from jamflow_rt.bundle import Bundle
-from jamflow_rt.codec.motion import MotionSpace
+from jamflow_rt.errors import InvalidInput
 from jamflow_rt.evaluate.beside import real_takes
 from jamflow_rt.evaluate.listening import measure_listening
 from jamflow_rt.evaluate.scores import Judges, Listener, score
@@ -21,6 +21,7 @@ from jamflow_rt.evaluate.synthesis import Synthesiser
 from jamflow_rt.evaluate.take import Take
 from jamflow_rt.model.checkpoint import load_checkpoint
 from jamflow_rt.train.joint import JointRecipe, train_joint
+from jamflow_rt.train.prepare import read_space
 from jamflow_rt.train.teacher_motion import HELD_OUT_CLIPS
 
 _LAST = 0.2
@@ -56,16 +57,17 @@ def ablate(
     A variant that was measured before is not trained again; one that was broken off resumes.
 
     Args:
-        bundle: gives its Audio-DiT to begin with, its vocoder, its durations and its voices.
+        bundle: gives the weights to begin with, the vocoder, the durations and the voices.
         variants: what to train.
         plan: how much, on what.
         listener: what it hears is set against the sentences.
         tell: is told what happens.
 
     Raises:
-        InvalidInput: the corpus or the clips are missing, or a voice is not the bundle's.
+        InvalidInput: the corpus or the clips are missing, a voice is not the bundle's, or the
+            clips lie in another motion space.
     """
-    space = MotionSpace.load(plan.prepared / "motion.safetensors")
+    _same_space(bundle, plan.prepared)
     clips = real_takes(plan.prepared)[-HELD_OUT_CLIPS:]
     results = []
     for variant in variants:
@@ -82,7 +84,7 @@ def ablate(
                 folder,
                 weights,
                 plan.recipe,
-                (begin(variant, bundle.model, space.groups), bundle.settings.voices),
+                (begin(variant, bundle.model), bundle.settings.voices),
             )
             seconds = monotonic() - start
             sampling = bundle.sampling.model_copy(
@@ -92,7 +94,6 @@ def ablate(
                 bundle,
                 settings=bundle.settings.model_copy(update={"sampling": sampling}),
                 model=load_checkpoint(weights),
-                motion=space,
             )
             result = replace(
                 _measure(made, variant, plan, clips, listener),
@@ -103,6 +104,18 @@ def ablate(
             found.write_text(json.dumps(asdict(result), indent=2) + "\n", "utf-8")
         results.append(Result(**json.loads(found.read_text("utf-8"))))
     return results
+
+
+def _same_space(bundle: Bundle, prepared: Path) -> None:
+    space = read_space(prepared / "motion.safetensors")
+    ours = (bundle.motion.average, bundle.motion.mouth, bundle.motion.eyes)
+    theirs = (space.average, space.mouth, space.eyes)
+    if not all(np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True)):
+        raise InvalidInput(
+            f"The clips in {prepared} lie in another motion space than the model's: run "
+            "`jamflow-rt prepare` with the model's, --space MODEL/motion.safetensors, and "
+            "`jamflow-rt train motion` again."
+        )
 
 
 def _measure(

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
-from jamflow_rt.config import ModelConfig, MotionGroup
+from jamflow_rt.config import ModelConfig
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.model.jam import JamFlow
 
@@ -21,12 +19,12 @@ class Variant:
     meaning: str
     changes: Mapping[str, Any] = field(default_factory=dict)
 
-    def config(self, base: ModelConfig, groups: tuple[MotionGroup, ...]) -> ModelConfig:
-        """`base` with this variant's settings and the motion of `groups`."""
-        changes = {"joint_blocks": None, "groups": groups, **self.changes}
-        if changes["joint_blocks"] == _ALL:
-            changes["joint_blocks"] = base.depth
-        return ModelConfig(**{**base.model_dump(), **changes})
+    def config(self, base: ModelConfig) -> ModelConfig:
+        """`base` with this variant's settings."""
+        settings = {**base.model_dump(), **self.changes}
+        if settings["joint_blocks"] == _ALL:
+            settings["joint_blocks"] = base.depth
+        return ModelConfig(**settings)
 
 
 _ALL = "all"
@@ -62,18 +60,15 @@ def named(names: str | None) -> tuple[Variant, ...]:
     return tuple(variant for variant in VARIANTS if variant.name in asked)
 
 
-def begin(variant: Variant, taught: JamFlow, groups: tuple[MotionGroup, ...]) -> JamFlow:
-    """The network of a variant before it is trained.
+def begin(variant: Variant, taught: JamFlow) -> JamFlow:
+    """The network of a variant before it is trained: another structure with the same weights.
 
-    As in JAM-Flow, whose Audio-DiT begins as F5-TTS, the Audio-DiT begins with trained weights. The
-    Motion-DiT begins at random: weights of one structure would favour it over the others.
+    No variant has weights of its own, so they fit all of them.
 
     Args:
         variant: what differs.
-        taught: gives its Audio-DiT and its configuration.
-        groups: the motion to be learned.
+        taught: gives weights and configuration.
     """
-    torch.manual_seed(0)
-    model = JamFlow(variant.config(taught.config, groups))
-    model.audio.load_state_dict(taught.audio.state_dict())
+    model = JamFlow(variant.config(taught.config))
+    model.load_state_dict(taught.state_dict())
     return model

@@ -32,14 +32,14 @@ def ablate(
     only: Annotated[
         str | None, typer.Option("--only", help="Some of the variants, with commas.")
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Of each variant.")] = 600,
-    tokens: Annotated[int, typer.Option("--tokens", min=1, help="Mel frames a step.")] = 1024,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Of each variant.")] = 300,
+    tokens: Annotated[int, typer.Option("--tokens", min=1, help="Mel frames a step.")] = 2048,
     model: Model = None,
 ) -> None:
     """Train variants of the network alike and set lips and word errors side by side.
 
-    Their Audio-DiT begins with the weights of a model, their Motion-DiT at random. What was
-    measured is kept; what was broken off resumes.
+    All begin with the weights of one model. What was measured is kept; what was broken off
+    resumes.
     """
     from jamflow_rt.ablation.report import markdown, write
     from jamflow_rt.ablation.run import Plan

@@ -50,23 +50,31 @@ def prepare(
         Path | None,
         typer.Option("--transcripts", help="Timed words; if not given, align.json in VIDEO_DIR."),
     ] = None,
+    space: Annotated[
+        Path | None,
+        typer.Option("--space", help="A model's motion.safetensors to use instead of fitting."),
+    ] = None,
 ) -> None:
-    """Track the faces of VIDEO_DIR and fit the motion space."""
+    """Track the faces of VIDEO_DIR and fit the motion space.
+
+    For a model that is to go on learning, its motion space is given.
+    """
     from safetensors.numpy import load_file
 
     from jamflow_rt.track.tracker import Tracker
-    from jamflow_rt.train.prepare import build_motion, read_transcripts, track_folder
+    from jamflow_rt.train.prepare import build_motion, read_space, read_transcripts, track_folder
 
     if not video_dir.is_dir():
         raise InvalidInput(f"{video_dir} is no folder.")
     canonical = load_file(ASSETS / "canonical_face.safetensors")["xyz"]
     words = read_transcripts(transcripts or video_dir / "align.json")
+    known = None if space is None else read_space(space)
     with counter() as count:
         tracked = track_folder(
             video_dir, Tracker(landmarker), output / "tracks", partial(count, "tracking")
         )
-    space = build_motion(tracked, words, canonical, output)
-    say_so(f"{output}: {len(tracked)} clips, {space.size} numbers a motion frame")
+    made = build_motion(tracked, words, canonical, output, known)
+    say_so(f"{output}: {len(tracked)} clips, {made.size} numbers a motion frame")
 
 
 def train(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from jamflow_rt.beats import MOTION_RATE
 from jamflow_rt.codec.motion import MotionSpace
@@ -76,11 +77,24 @@ def read_transcripts(path: Path) -> Transcripts:
         raise InvalidInput(f"{path} is no word alignment: {error}") from error
 
 
+def read_space(path: Path) -> MotionSpace:
+    """`motion.safetensors` of a model.
+
+    Raises:
+        InvalidInput: it is missing or damaged.
+    """
+    try:
+        return MotionSpace.load(path)
+    except (OSError, SafetensorError) as error:
+        raise InvalidInput(f"{path} is no motion space: {error}") from error
+
+
 def build_motion(
     tracked: dict[str, TrackedVideo],
     transcripts: Transcripts,
     canonical: Floats,
     folder: Path,
+    known: MotionSpace | None = None,
 ) -> MotionSpace:
     """Fit the motion space and encode every clip in it.
 
@@ -91,12 +105,14 @@ def build_motion(
         transcripts: words with times of each clip.
         canonical: (468, 3) MediaPipe's canonical face.
         folder: where to write.
+        known: the space to encode in, of a model that is to go on learning; a new one is fitted if
+            not given.
     """
     names = [name for name in tracked if name in transcripts]
     sample = np.concatenate(
         [tracked[name].landmarks for name in names[:: max(1, len(names) // 80)]]
     )
-    reference = reference_mesh(canonical, sample)
+    reference = reference_mesh(canonical, sample) if known is None else known.average
     clips = {
         name: to_clip(
             tracked[name].landmarks,
@@ -105,7 +121,7 @@ def build_motion(
         )
         for name in names
     }
-    space = fit_motion_space(list(clips.values()))
+    space = known or fit_motion_space(list(clips.values()))
     (folder / "clips").mkdir(parents=True, exist_ok=True)
     space.save(folder / "motion.safetensors")
     aligner = ForcedAligner()
