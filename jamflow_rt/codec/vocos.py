@@ -115,7 +115,7 @@ class Vocos(nn.Module):
 
         Each sample has all of its four spectra, so the windows add up to a constant.
         """
-        pieces = torch.fft.irfft(spectra, N_FFT) * self.window  # type: ignore[call-overload]
+        pieces = torch.fft.irfft(spectra, N_FFT) * self.window
         length = (len(pieces) - 1) * HOP + N_FFT
         added = functional.fold(
             pieces.T[None], (1, length), kernel_size=(1, N_FFT), stride=(1, HOP)
