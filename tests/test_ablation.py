@@ -25,7 +25,8 @@ def test_each_variant_differs_from_the_base_in_one_thing() -> None:
     base = toy_model().config
     plain = BY_NAME["base"].config(base).model_dump()
     assert plain == base.model_dump()
-    for variant in VARIANTS[1:]:
+    assert [v.name for v in VARIANTS[:2]] == ["start", "base"]
+    for variant in VARIANTS[2:]:
         config = variant.config(base).model_dump()
         assert len([key for key in config if config[key] != plain[key]]) == 1, variant.name
     assert BY_NAME["joint-all"].config(base).joint_depth == base.depth
@@ -43,8 +44,8 @@ def test_variants_begin_with_the_same_weights() -> None:
 
 def test_variants_are_chosen_by_name() -> None:
     assert named(None) == VARIANTS
-    assert [v.name for v in named("mask-off, base")] == ["base", "mask-off"]
-    with pytest.raises(InvalidInput, match=r"no variant named nothing\. There are base"):
+    assert [v.name for v in named("mask-none, base")] == ["base", "mask-none"]
+    with pytest.raises(InvalidInput, match=r"no variant named nothing\. There are start, base"):
         named("base,nothing")
 
 
@@ -103,6 +104,13 @@ def test_variants_are_trained_and_measured_alike(run: Run, plan: Plan) -> None:
     assert trained.config.motion_size == toy_space().size
 
 
+def test_the_weights_before_are_measured_too(run: Run, plan: Plan) -> None:
+    (start,) = run("start", "Bob.")
+    assert start.word_error_rate == 0.5 and start.closed is not None
+    assert start.audio_loss is None and start.seconds is None
+    assert not (plan.work / "start" / "model.safetensors").exists()
+
+
 def test_clips_of_another_motion_space_are_refused(run: Run, plan: Plan) -> None:
     space = toy_space()
     replace(space, eyes=-space.eyes).save(plan.prepared / "motion.safetensors")
@@ -136,7 +144,7 @@ def test_training_is_the_same_every_time(run: Run, plan: Plan) -> None:
 def test_the_table_has_a_row_for_each_variant(tmp_path: Path) -> None:
     results = [
         Result("base", "as it is", 0.05, 0.02, 0.9, 0.25, 0.8, 0.0512, 0.21, 300.0),
-        Result("mask-off", "no mask", None),
+        Result("mask-none", "no mask", None),
     ]
     lines = markdown(results).splitlines()
     assert len(lines) == 4

@@ -24,6 +24,8 @@ from jamflow_rt.train.joint import JointRecipe, train_joint
 from jamflow_rt.train.prepare import read_space
 from jamflow_rt.train.teacher_motion import HELD_OUT_CLIPS
 
+ADAPTATION = JointRecipe(steps=300, learning_rate=5e-4, warm_up=10)
+"""How variants get used to their structure."""
 _LAST = 0.2
 """Share of the steps whose losses are told."""
 
@@ -75,35 +77,42 @@ def ablate(
         found = folder / "result.json"
         if not found.exists():
             tell(f"{variant.name}: {variant.meaning}")
-            start = monotonic()
-            weights = folder / "model.safetensors"
             folder.mkdir(parents=True, exist_ok=True)
-            curve = train_joint(
-                plan.corpus,
-                plan.prepared,
-                folder,
-                weights,
-                plan.recipe,
-                (begin(variant, bundle.model), bundle.settings.voices),
-            )
-            seconds = monotonic() - start
-            sampling = bundle.sampling.model_copy(
-                update={"distilled": False, "guidance": 0.0, "evaluations": plan.evaluations}
-            )
-            made = replace(
-                bundle,
-                settings=bundle.settings.model_copy(update={"sampling": sampling}),
-                model=load_checkpoint(weights),
-            )
-            result = replace(
-                _measure(made, variant, plan, clips, listener),
-                audio_loss=_last(curve, "audio"),
-                motion_loss=_last(curve, "motion"),
-                seconds=seconds,
-            )
+            result = _train_and_measure(bundle, variant, plan, clips, listener, folder)
             found.write_text(json.dumps(asdict(result), indent=2) + "\n", "utf-8")
         results.append(Result(**json.loads(found.read_text("utf-8"))))
     return results
+
+
+def _train_and_measure(
+    bundle: Bundle,
+    variant: Variant,
+    plan: Plan,
+    clips: Sequence[Take],
+    listener: Listener,
+    folder: Path,
+) -> Result:
+    asked = {"distilled": False, "guidance": 0.0, "evaluations": plan.evaluations}
+    settings = bundle.settings.model_copy(
+        update={"sampling": bundle.sampling.model_copy(update=asked)}
+    )
+    made = replace(bundle, settings=settings)
+    if not variant.trained:
+        return _measure(made, variant, plan, clips, listener)
+    start = monotonic()
+    weights = folder / "model.safetensors"
+    model = begin(variant, bundle.model)
+    curve = train_joint(
+        plan.corpus, plan.prepared, folder, weights, plan.recipe, (model, bundle.settings.voices)
+    )
+    seconds = monotonic() - start
+    made = replace(made, model=load_checkpoint(weights))
+    return replace(
+        _measure(made, variant, plan, clips, listener),
+        audio_loss=_last(curve, "audio"),
+        motion_loss=_last(curve, "motion"),
+        seconds=seconds,
+    )
 
 
 def _same_space(bundle: Bundle, prepared: Path) -> None:

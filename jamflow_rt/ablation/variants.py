@@ -18,6 +18,7 @@ class Variant:
     name: str
     meaning: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    trained: bool = True
 
     def config(self, base: ModelConfig) -> ModelConfig:
         """`base` with this variant's settings."""
@@ -30,13 +31,13 @@ class Variant:
 _ALL = "all"
 
 VARIANTS = (
+    Variant("start", "the weights that all begin with", trained=False),
     Variant("base", "first half joint, ±0.5 s, aligned RoPE"),
     Variant("joint-all", "all blocks joint", {"joint_blocks": _ALL}),
     Variant("joint-none", "no block joint", {"joint_blocks": 0}),
-    Variant("mask-tenth", "mask ±0.1 s", {"window_seconds": 0.1}),
-    Variant("mask-quarter", "mask ±0.25 s", {"window_seconds": 0.25}),
-    Variant("mask-one", "mask ±1 s", {"window_seconds": 1.0}),
-    Variant("mask-off", "no mask", {"window_seconds": None}),
+    Variant("mask-half", "mask ±0.25 s", {"window_seconds": 0.25}),
+    Variant("mask-double", "mask ±1 s", {"window_seconds": 1.0}),
+    Variant("mask-none", "no mask", {"window_seconds": None}),
     Variant("rope-unaligned", "motion frame i at i, not at 3.75·i", {"aligned_rope": False}),
 )
 """JAM-Flow's choices and what stands against each (its own ablation's figures are not public)."""

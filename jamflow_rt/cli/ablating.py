@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -42,13 +43,12 @@ def ablate(
     resumes.
     """
     from jamflow_rt.ablation.report import markdown, write
-    from jamflow_rt.ablation.run import Plan
+    from jamflow_rt.ablation.run import ADAPTATION, Plan
     from jamflow_rt.ablation.run import ablate as measure
     from jamflow_rt.ablation.variants import named
     from jamflow_rt.bundle import Bundle
     from jamflow_rt.evaluate.recogniser import Recogniser
     from jamflow_rt.evaluate.take import read_sentences
-    from jamflow_rt.train.joint import JointRecipe
 
     variants = named(only)
     plan = Plan(
@@ -56,7 +56,7 @@ def ablate(
         prepared=prepared,
         sentences=tuple(read_sentences(sentences, limit)),
         work=output,
-        recipe=JointRecipe(steps=steps, tokens=tokens),
+        recipe=replace(ADAPTATION, steps=steps, tokens=tokens),
     )
     try:
         results = measure(Bundle.load(model), variants, plan, Recogniser(), say_so)
@@ -64,6 +64,6 @@ def ablate(
         if (error.name or "").startswith("jamflow_rt"):
             raise
         raise NotSupported(f"Ablations need {error.name}: run `make evaluate-env`.") from error
-    settings = {"sentences": len(plan.sentences), "steps": steps, "tokens": tokens}
-    write(results, settings | {"evaluations": plan.evaluations}, output)
+    settings = {"sentences": len(plan.sentences), "evaluations": plan.evaluations}
+    write(results, settings | asdict(plan.recipe), output)
     typer.echo(markdown(results), nl=False)
