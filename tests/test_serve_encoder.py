@@ -39,7 +39,6 @@ async def test_what_goes_in_comes_out(encoder: VideoEncoder) -> None:
         (decoded,) = decoder.decode(packet)
     difference = decoded.to_ndarray(format="rgb24").astype(int) - picture(9)
     assert np.abs(difference).mean() < 6
-    assert 0 < encoder.delay < 1
 
 
 async def test_a_key_frame_comes_when_asked_for(encoder: VideoEncoder) -> None:

@@ -19,7 +19,7 @@ class Sender:
 
     def __init__(self, *kinds: str) -> None:
         self.sound, self.picture = SoundTrack(), PictureTrack(VideoEncoder())
-        self.feed = Feed(self.sound, self.picture, lambda: 0.0)
+        self.feed = Feed(self.sound, self.picture)
         self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.sent: list[AnyRtcpPacket] = []
         send_tracks(self.peer, self.sound, self.picture, kinds)

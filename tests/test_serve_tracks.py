@@ -12,6 +12,7 @@ from aiortc.mediastreams import MediaStreamError
 from jamflow_rt.serve.encoder import SOUND_CLOCK, VideoEncoder
 from jamflow_rt.serve.tracks import (
     PACKET_SAMPLES,
+    PICTURE_LAG,
     SOUND_DELAY,
     Feed,
     Lane,
@@ -28,7 +29,7 @@ class Tracks:
     def __init__(self) -> None:
         self.sound = SoundTrack()
         self.picture = PictureTrack(VideoEncoder())
-        self.feed = Feed(self.sound, self.picture, lambda: 0.0)
+        self.feed = Feed(self.sound, self.picture)
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ async def test_time_stamps_follow_a_jump_of_time(tracks: Tracks) -> None:
     assert stamps == [PACKET_SAMPLES * number for number in (0, 1, 2, 3, 10, 11, 12, 13)]
 
 
-async def test_picture_and_sound_of_a_frame_have_the_same_time_and_are_due_together(
+async def test_picture_and_sound_of_a_frame_have_the_same_time_however_they_leave(
     tracks: Tracks,
 ) -> None:
     for index in (0, 7, 1000):
@@ -96,7 +97,8 @@ async def test_picture_and_sound_of_a_frame_have_the_same_time_and_are_due_toget
         second = await tracks.sound.lane.get()
         assert picture.pts / 90_000 == pytest.approx(first.pts / 48_000)
         assert second.pts == first.pts + PACKET_SAMPLES
-        assert picture.due == pytest.approx(first.due + SOUND_DELAY)
+        assert picture.due == pytest.approx(first.due + PICTURE_LAG)
+        assert picture.planned == pytest.approx(first.planned + SOUND_DELAY)
         assert second.due == pytest.approx(first.due + 0.02)
 
 
@@ -151,14 +153,37 @@ async def test_a_track_tells_what_was_planned_for_its_last_packet(tracks: Tracks
     assert tracks.picture.planned == pytest.approx(first + SOUND_DELAY)
 
 
-async def test_sound_waits_for_the_encoder_but_not_for_long() -> None:
-    # Encoding starts early by what sound is late anyhow; only the rest is waited for.
-    for delay, lead in ((0.004, 0.0), (0.016, 0.020 - SOUND_DELAY), (5.0, 0.025 - SOUND_DELAY)):
-        sound, picture = SoundTrack(), PictureTrack(VideoEncoder())
-        now = asyncio.get_running_loop().time()
-        Feed(sound, picture, lambda delay=delay: delay).push(make_frame(0))
-        assert (await sound.lane.get()).due - now == pytest.approx(lead, abs=0.02)
-        picture.stop()
+async def test_sound_leaves_at_once(tracks: Tracks) -> None:
+    now = asyncio.get_running_loop().time()
+    tracks.feed.push(make_frame(0))
+    assert (await tracks.sound.lane.get()).due == pytest.approx(now, abs=0.01)
+
+
+async def test_pictures_leave_evenly_however_long_each_takes_to_be_encoded(
+    tracks: Tracks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = 100.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal clock
+        clock += seconds
+
+    async def encode(self: VideoEncoder, *of: object) -> av.Packet[av.VideoStream]:
+        nonlocal clock
+        clock += next(taken)
+        return av.Packet(b"encoded")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock)
+    monkeypatch.setattr("jamflow_rt.serve.tracks.asyncio.sleep", sleep)
+    monkeypatch.setattr(VideoEncoder, "encode", encode)
+    taken = iter([0.004, 0.03, 0.012])
+    left = []
+    for index in range(3):
+        clock = 100 + index / 25
+        tracks.feed.push(make_frame(index))
+        await tracks.picture.recv()
+        left.append(clock - 100 - index / 25)
+    assert left == pytest.approx([PICTURE_LAG] * 3)
 
 
 async def test_a_newer_epoch_drops_what_is_queued_in_both_tracks(tracks: Tracks) -> None:

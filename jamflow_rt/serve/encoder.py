@@ -9,7 +9,6 @@ time stamps falter where time jumps. A track may hand it packets instead.
 from __future__ import annotations
 
 import asyncio
-import time
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import Final
@@ -80,24 +79,13 @@ class VideoEncoder:
         self._codec: VideoCodecContext | None = None
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jamflow-encode")
         self._closed = False
-        # Smoothed seconds from asking for a packet to having it.
-        self._delay = 0.0
-
-    @property
-    def delay(self) -> float:
-        """Seconds that encoding takes now (smoothed): how late pictures are behind their sound."""
-        return self._delay
 
     async def encode(
         self, picture: NDArray[np.uint8], pts: int, keyframe: bool = False
     ) -> av.Packet[VideoStream] | None:
         """Encode one (H, W, 3) RGB picture; `pts` counts 1/90 000 s. None: no packet came of it."""
         loop = asyncio.get_running_loop()
-        start = time.perf_counter()
-        packet = await loop.run_in_executor(self._threads, self._encode, picture, pts, keyframe)
-        taken = time.perf_counter() - start
-        self._delay += 0.05 * (taken - self._delay)
-        return packet
+        return await loop.run_in_executor(self._threads, self._encode, picture, pts, keyframe)
 
     def close(self) -> None:
         """Let the thread end, and with it the codec; a picture in work is finished first."""

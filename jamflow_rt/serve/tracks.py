@@ -1,19 +1,20 @@
 """The two tracks of a viewer, fed from one place with one clock.
 
-Both tracks hold what they are given until the same instant: a frame's picture and the first half
-of its sound leave together, the second half 20 ms later. More exactly, the picture leaves later by
-what the way to the ear adds to the sound, SOUND_DELAY.
+A frame's sound leaves at once, its second half 20 ms later. Its picture has PICTURE_LAG to be
+encoded and leaves then, not before: however long encoding takes, pictures come evenly. Browsers
+hold sound longer than pictures (packets wait to be mixed, loudspeakers have buffers) and would hold
+the pictures themselves otherwise, less exactly: Chromium stops within 30 ms of what is right.
 
 Browsers learn which sound belongs to which picture from sender reports, where aiortc writes when it
-really *sent* a packet. A busy machine sends late, and not both tracks alike. So each track
-remembers when its last packet was to leave (`planned`), for the reports to say that instead.
+really *sent* a packet. A picture leaves later than its sound, and a busy machine sends late. So
+each track remembers when its last packet was to leave by the media clock (`planned`), for the
+reports to say that instead.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -37,13 +38,15 @@ from jamflow_rt.serve.resample import DELAY, Doubler
 from jamflow_rt.stream.media import Frame
 
 PACKET_SECONDS: Final = 0.02
-MAX_LEAD: Final = 0.025
-"""Seconds: when a picture takes longer to be encoded, its sound leaves before it."""
+PICTURE_LAG: Final = 0.032
+"""Seconds from a sound's leaving to its picture's. Without it, headless Chromium plays sound
+25 ms after pictures sent together with it, and real loudspeakers later still."""
 OPUS_DELAY: Final = 312
 """Samples at 48 kHz that Opus looks ahead (RFC 6716, section 2.1: 6.5 ms); decoders in browsers
 play them as silence first."""
 SOUND_DELAY: Final = DELAY / SAMPLE_RATE + OPUS_DELAY / SOUND_CLOCK
-"""7.2 ms: by so much decoded sound is late behind the time stamps of its packets."""
+"""7.2 ms: by so much decoded sound is late behind the time stamps of its packets; the planned time
+of pictures allows for it."""
 
 T = TypeVar("T")
 
@@ -205,18 +208,11 @@ class PictureTrack(MediaStreamTrack):
 
 
 class Feed:
-    """Hands each frame of a session to both tracks, due at the same instant."""
+    """Hands each frame of a session to both tracks, on one clock."""
 
-    def __init__(
-        self,
-        sound: SoundTrack,
-        picture: PictureTrack,
-        delay: Callable[[], float],
-    ) -> None:
+    def __init__(self, sound: SoundTrack, picture: PictureTrack) -> None:
         self._sound = sound
         self._picture = picture
-        # How long encoding takes now; sound waits as long, so that both leave together.
-        self._delay = delay
         # The event loop's time at the start of the media clock, as the first frame tells.
         self._begin: float | None = None
 
@@ -225,8 +221,6 @@ class Feed:
         now = asyncio.get_running_loop().time()
         if self._begin is None:
             self._begin = now - frame.time
-        lead = min(self._delay() * 1.25, MAX_LEAD)
-        due = now + max(0.0, lead - SOUND_DELAY)
         planned = self._begin + frame.time
-        self._sound.push(frame, due, planned)
-        self._picture.push(frame, due + SOUND_DELAY, planned + SOUND_DELAY)
+        self._sound.push(frame, now, planned)
+        self._picture.push(frame, now + PICTURE_LAG, planned + SOUND_DELAY)

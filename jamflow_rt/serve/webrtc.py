@@ -69,8 +69,7 @@ class Viewer:
     ) -> None:
         self.id: Final = secrets.token_urlsafe(16)
         self._session = session
-        self._encoder = VideoEncoder()
-        self._picture = PictureTrack(self._encoder)
+        self._picture = PictureTrack(VideoEncoder())
         self._sound = SoundTrack()
         # The viewer's data channel for events; a plain WHEP player opens none and only watches.
         self._channel: RTCDataChannel | None = None
@@ -171,7 +170,7 @@ class Viewer:
         await self._pump()
 
     async def _pump(self) -> None:
-        feed = Feed(self._sound, self._picture, lambda: self._encoder.delay)
+        feed = Feed(self._sound, self._picture)
         async for frame in self._session:
             feed.push(frame)
             if self._channel_open.is_set():

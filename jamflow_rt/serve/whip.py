@@ -165,8 +165,7 @@ class Publisher:
 
     async def _hold(self) -> None:
         """One connection, from the offer to its loss."""
-        encoder = VideoEncoder()
-        sound, picture = SoundTrack(), PictureTrack(encoder)
+        sound, picture = SoundTrack(), PictureTrack(VideoEncoder())
         peer = RTCPeerConnection(rtc_configuration(self._ice_servers))
         resource: httpx.URL | None = None
         try:
@@ -177,7 +176,7 @@ class Publisher:
             await _accept(peer, answer)
             await _settled(connected, ended)
             logger.info("WHIP: connected to %s", _shown(self._signalling.url))
-            self._feed = Feed(sound, picture, lambda: encoder.delay)
+            self._feed = Feed(sound, picture)
             self._begun.set()
             self._pause = FIRST_PAUSE
             await race(until_silent(peer, SILENCE_SECONDS), ended.wait())
