@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import av
 import numpy as np
@@ -14,12 +16,19 @@ from jamflow_rt.serve.encoder import (
     VideoEncoder,
 )
 
+TASKS = Path("/proc/self/task")
+
 
 @pytest.fixture
 def encoder() -> Iterator[VideoEncoder]:
     encoder = VideoEncoder()
     yield encoder
     encoder.close()
+
+
+def native_threads() -> set[Path]:
+    """All of this process, also those that Python does not know."""
+    return set(TASKS.iterdir())
 
 
 def picture(shift: int, height: int = 128, width: int = 96) -> np.ndarray:
@@ -39,6 +48,19 @@ async def test_what_goes_in_comes_out(encoder: VideoEncoder) -> None:
         (decoded,) = decoder.decode(packet)
     difference = decoded.to_ndarray(format="rgb24").astype(int) - picture(9)
     assert np.abs(difference).mean() < 6
+
+
+@pytest.mark.skipif(not TASKS.is_dir(), reason="threads are counted as Linux tells them")
+async def test_an_encoder_has_one_thread_and_leaves_none() -> None:
+    before = native_threads()
+    encoder = VideoEncoder()
+    for index in range(3):
+        await encoder.encode(picture(index, 512, 512), index * TICKS_PER_PICTURE)
+    assert len(native_threads() - before) == 1
+    encoder.close()
+    async with asyncio.timeout(5):
+        while native_threads() - before:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_a_key_frame_comes_when_asked_for(encoder: VideoEncoder) -> None:

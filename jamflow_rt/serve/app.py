@@ -28,6 +28,7 @@ from jamflow_rt.serve.portraits import PortraitPacks
 from jamflow_rt.serve.portraits import routes as drawing_routes
 from jamflow_rt.serve.reception import Reception
 from jamflow_rt.serve.refusals import refusal
+from jamflow_rt.serve.sweeping import Sweeper
 from jamflow_rt.serve.uploads import UploadEndpoint, Uploads
 from jamflow_rt.serve.viewers import Viewers
 from jamflow_rt.serve.websocket import Sockets
@@ -77,12 +78,13 @@ def create_app(
     packs = PortraitPacks(portraits)
     uploads = Uploads(config, shelf=packs)
     metrics = Metrics(lambda: avatar.alive)
-    reception = Reception(avatar, config, gate, uploads, metrics, packs.names)
+    sweeper = Sweeper()
+    reception = Reception(avatar, config, gate, uploads, metrics, packs.names, sweeper.soon)
     ice = IceServers(config)
     viewers = Viewers(reception, config, ice)
     sockets = Sockets(
         config,
-        avatar.bundle.motion,
+        avatar.bundle.mesh,
         lambda connection: gate.admit(connection, "view"),
         lambda portrait, voice, pictures, grant: reception.open(
             portrait, voice, pictures, grant, "websocket"
@@ -95,10 +97,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        yield
-        await viewers.aclose()
-        await sockets.aclose()
-        uploads.clear()
+        with sweeper:
+            yield
+            await viewers.aclose()
+            await sockets.aclose()
+            uploads.clear()
 
     app = Starlette(
         routes=[
@@ -109,7 +112,7 @@ def create_app(
             *sockets.routes(),
             *Exchange(gate, limits, lambda who: ice_json(ice.for_client(who))).routes(),
             *UploadEndpoint(gate, limits, uploads, config).routes(),
-            *drawing_routes(packs, avatar.bundle.motion, avatar.bundle.voices),
+            *drawing_routes(packs, avatar.bundle.mesh, avatar.bundle.voices),
             *MetricsEndpoint(gate, metrics).routes(),
             Mount("/static", StaticFiles(directory=static_dir())),
         ],

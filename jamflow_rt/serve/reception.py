@@ -51,6 +51,7 @@ class Reception:
         uploads: portraits that viewers sent.
         metrics: counts.
         portraits: names that anybody may ask for, the usual one first.
+        on_leave: called after each session that has ended.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Reception:
         uploads: Uploads,
         metrics: Metrics,
         portraits: Collection[str],
+        on_leave: Callable[[], None] = lambda: None,
     ) -> None:
         self.limits = Limits(_limits_of(config))
         self._avatar = avatar
@@ -69,6 +71,7 @@ class Reception:
         self._uploads = uploads
         self._metrics = metrics
         self._portraits = tuple(portraits)
+        self._on_leave = on_leave
         self._voices = tuple(avatar.bundle.voices)
         self._stays: dict[str, _Stay] = {}
         # Sessions being opened: they count before they have an id.
@@ -220,6 +223,7 @@ class Reception:
             stay.place.leave()
             stay.counted()
         self._uploads.release(session.id)
+        self._on_leave()
 
     def _find_portrait(self, name: str, grant: Grant, session_id: str) -> PortraitLike:
         found = self._look_up(name, grant)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -58,6 +59,8 @@ def serve(
         try:
             # The first picture compiles the renderer, the first window builds the kernels.
             next(iter(avatar.render_speech(WARM_UP)))
+            # What loading left behind: once there are viewers, it is set aside (serve.sweeping).
+            gc.collect()
             _run(avatar, config, listener, on_ready)
         finally:
             avatar.close()
