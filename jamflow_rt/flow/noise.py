@@ -10,7 +10,7 @@ from jamflow_rt.flow.window import Floats
 
 def beat_noise(seed: int, beat: int, motion_size: int) -> tuple[Floats, Floats]:
     """Normal noise (15, 100) for the sound and (4, D) for the motion of one absolute beat."""
-    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, beat % 2**64]))
+    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, beat % 2**32]))
     mel = generator.standard_normal((BEAT_MEL, N_MELS), dtype=np.float32)
     motion = generator.standard_normal((BEAT_MOTION, motion_size), dtype=np.float32)
     return mel, motion

@@ -87,6 +87,11 @@ class References:
         return self(voice).spoken
 
 
+def is_sound(name: str) -> bool:
+    """True for what could be the name of a sound file."""
+    return Path(name).suffix.lower() in (".wav", ".flac", ".mp3", ".m4a", ".ogg")
+
+
 def voice_of_file(path: Path) -> Voice:
     """The voice that a sound file has, with what is said in it in the text file beside.
 
