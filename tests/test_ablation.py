@@ -121,6 +121,13 @@ def test_clips_of_another_motion_space_are_refused(run: Run, plan: Plan) -> None
         run("base")
 
 
+def test_variants_of_other_settings_are_refused(run: Run, plan: Plan) -> None:
+    plan.work.mkdir()
+    (plan.work / "settings.json").write_text("{}", "utf-8")
+    with pytest.raises(InvalidInput, match="other settings"):
+        run("start")
+
+
 def test_what_was_measured_is_not_trained_again(run: Run, plan: Plan) -> None:
     first = run("base", "Bob may.")
     weights = plan.work / "base" / "model.safetensors"

@@ -13,6 +13,7 @@ import numpy as np
 from jamflow_rt.ablation.report import Result
 from jamflow_rt.ablation.variants import Variant, begin
 from jamflow_rt.bundle import Bundle
+from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.evaluate.beside import real_takes
 from jamflow_rt.evaluate.listening import measure_listening
@@ -46,6 +47,15 @@ class Plan:
     evaluations: int = 4
     """Euler steps a window. Nothing is distilled: the velocity itself is asked for."""
 
+    @property
+    def settings(self) -> dict[str, object]:
+        """The numbers that make variants comparable."""
+        return {
+            "sentences": len(self.sentences),
+            "evaluations": self.evaluations,
+            **asdict(self.recipe),
+        }
+
 
 def ablate(
     bundle: Bundle,
@@ -67,9 +77,10 @@ def ablate(
 
     Raises:
         InvalidInput: the corpus or the clips are missing, a voice is not the bundle's, or the
-            clips lie in another motion space.
+            clips lie in another motion space; the folder holds variants of other settings.
     """
     _same_space(bundle, plan.prepared)
+    _same_plan(plan)
     clips = real_takes(plan.prepared)[-HELD_OUT_CLIPS:]
     results = []
     for variant in variants:
@@ -116,14 +127,32 @@ def _train_and_measure(
 
 
 def _same_space(bundle: Bundle, prepared: Path) -> None:
-    space = read_space(prepared / "motion.safetensors")
-    ours = (bundle.motion.average, bundle.motion.mouth, bundle.motion.eyes)
-    theirs = (space.average, space.mouth, space.eyes)
-    if not all(np.array_equal(one, other) for one, other in zip(ours, theirs, strict=True)):
+    space, ours = read_space(prepared / "motion.safetensors"), bundle.motion
+    if not isinstance(ours, MotionSpace) or not all(
+        np.array_equal(one, other)
+        for one, other in (
+            (ours.average, space.average),
+            (ours.mouth, space.mouth),
+            (ours.eyes, space.eyes),
+        )
+    ):
         raise InvalidInput(
             f"The clips in {prepared} lie in another motion space than the model's: run "
             "`jamflow-rt prepare` with the model's, --space MODEL/motion.safetensors, and "
             "`jamflow-rt train motion` again."
+        )
+
+
+def _same_plan(plan: Plan) -> None:
+    """Refuse to fill up a table that was begun with other settings."""
+    settings = json.dumps(plan.settings, indent=2) + "\n"
+    begun = plan.work / "settings.json"
+    plan.work.mkdir(parents=True, exist_ok=True)
+    if not begun.exists():
+        begun.write_text(settings, "utf-8")
+    elif begun.read_text("utf-8") != settings:
+        raise InvalidInput(
+            f"{plan.work} holds variants of other settings ({begun.name}): give another folder."
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -64,6 +64,5 @@ def ablate(
         if (error.name or "").startswith("jamflow_rt"):
             raise
         raise NotSupported(f"Ablations need {error.name}: run `make evaluate-env`.") from error
-    settings = {"sentences": len(plan.sentences), "evaluations": plan.evaluations}
-    write(results, settings | asdict(plan.recipe), output)
+    write(results, plan.settings, output)
     typer.echo(markdown(results), nl=False)
