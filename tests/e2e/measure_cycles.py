@@ -4,9 +4,12 @@
 
 It starts the real server as a process, and viewers made of aiortc: first some that connect, speak
 and leave, one after the other; then some, a few at a time, that vanish in the middle of a sentence
-without a word. Before and after it notes the server's memory (RSS), threads, open files and asyncio
-tasks. Linux only: the figures are those of /proc. Tasks are known where the server tells them at
-/metrics as `jamflow_asyncio_tasks`.
+without a word. Before, on the way and after it notes the server's memory (RSS, and of that what is
+no file's), threads, open files and asyncio tasks. Linux only: the figures are those of /proc. Tasks
+are known where the server tells them at /metrics as `jamflow_asyncio_tasks`.
+
+A leak grows with every viewer. The allocator's reserves grow too, with the first dozens, and then
+stay: tell them apart by the values on the way.
 """
 
 from __future__ import annotations
@@ -124,6 +127,7 @@ def look(server: Server) -> dict[str, float]:
     figures = {
         "sessions": float(server.sessions()),
         "memory MB": int(status["VmRSS"].split()[0]) / 1024,
+        "own MB": int(status["RssAnon"].split()[0]) / 1024,
         "threads": float(status["Threads"]),
         "files": float(len(list((process / "fd").iterdir()))),
     }
@@ -164,45 +168,51 @@ async def be_killed(server: Server, count: int, at_once: int) -> None:
         await settle(server)
 
 
-async def measure(server: Server, cycles: int, killed: int) -> list[tuple[str, dict[str, float]]]:
-    """The server's figures at each stage."""
+Stages = dict[str, dict[str, float]]
+
+
+async def measure(server: Server, cycles: int, killed: int, looks: int) -> Stages:
+    """The server's figures at each stage; they are printed as they come."""
+    stages: Stages = {}
+
+    async def note(stage: str) -> None:
+        await settle(server)
+        figures = stages[stage] = look(server)
+        if len(stages) == 1:
+            print(f"{'':<28}" + "".join(f"{name:>12}" for name in figures))
+        print(f"{stage:<28}" + "".join(f"{n:>12.5g}" for n in figures.values()), flush=True)
+
     await come_and_go(server, WARM)
-    await settle(server)
-    stages = [(f"after the first {WARM}", look(server))]
+    await note(f"after the first {WARM}")
     done = 0
-    for quarter in range(1, 5):
-        now = cycles * quarter // 4
+    for part in range(1, looks + 1):
+        now = cycles * part // looks
         await come_and_go(server, now - done)
-        await settle(server)
         done = now
-        stages.append((f"after {done} more", look(server)))
-    if killed:
-        await be_killed(server, killed, server.max_sessions)
-        stages.append((f"after {killed} were killed", look(server)))
-        await come_and_go(server, 1)
-        await settle(server)
-        stages.append(("after one more", look(server)))
+        await note(f"after {done} more")
+    for part in range(1, looks + 1 if killed else 1):
+        now = cycles + killed * part // looks
+        await be_killed(server, now - done, server.max_sessions)
+        done = now
+        await note(f"after {done - cycles} were killed")
+    await come_and_go(server, 1)
+    await note("after one more")
     return stages
 
 
 def main() -> None:
-    """Measure, and print a table and JSON."""
+    """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cycles", type=int, default=200, help="connect, speak, leave")
     parser.add_argument("--killed", type=int, default=50, help="vanish in the middle of a sentence")
     parser.add_argument("--places", type=int, default=2, help="viewers at once")
-    parser.add_argument("--json", type=Path, help="write the figures here as well")
+    parser.add_argument("--looks", type=int, default=4, help="at the server, on the way")
+    parser.add_argument("--json", type=Path, help="write the figures here as JSON")
     given = parser.parse_args()
     with serving(max_sessions=given.places) as server:
-        stages = asyncio.run(measure(server, given.cycles, given.killed))
-    names = list(stages[-1][1])
-    print(f"{'':<28}" + "".join(f"{name:>12}" for name in names))
-    for stage, figures in stages:
-        print(f"{stage:<28}" + "".join(f"{figures[name]:>12.5g}" for name in names))
-    text = json.dumps(dict(stages), indent=2)
-    print(text)
+        stages = asyncio.run(measure(server, given.cycles, given.killed, given.looks))
     if given.json:
-        given.json.write_text(text + "\n")
+        given.json.write_text(json.dumps(stages, indent=2) + "\n")
 
 
 if __name__ == "__main__":
