@@ -2,6 +2,7 @@
 
 import { JamflowError, refusal } from "./errors.js";
 import { fragment, parseIceServers } from "./ice.js";
+import { LipSync } from "./lip_sync.js";
 import { toBase64 } from "./media/pcm.js";
 
 /** @import { Listener, Place, Purpose, ServerEvent, Stats, Transport } from "./types.js" */
@@ -29,6 +30,8 @@ export class WebRtcTransport {
   #peer = null;
   /** @type {RTCDataChannel | null} */
   #channel = null;
+  /** @type {LipSync | null} */
+  #lipSync = null;
   /** @type {MediaStreamTrack[]} */
   #tracks = [];
   /** URL of the session, for its end. @type {string | null} */
@@ -175,6 +178,7 @@ export class WebRtcTransport {
       await peer.setRemoteDescription({ type: "answer", sdp: answer });
       const greeting = await Promise.race([created, noRoute(peer)]);
       this.#standing = true;
+      this.#lipSync = new LipSync(peer);
       return greeting;
     } catch (error) {
       // The place on the server is free again before another attempt asks for one.
@@ -258,6 +262,7 @@ export class WebRtcTransport {
     this.#peer = this.#channel = this.#location = null;
     this.#standing = false;
     this.#tracks = [];
+    this.#lipSync?.stop();
     if (peer) peer.ontrack = peer.onconnectionstatechange = null;
     peer?.close();
     if (!location) return;
