@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +44,23 @@ async def test_a_session_keeps_its_books() -> None:
     assert ledger.clock_error < 1e-9
     assert ledger.word_error < 1e-9
     assert ledger.underruns == 0
+
+
+async def test_speeches_that_are_over_are_not_kept() -> None:
+    ledger = Ledger()
+    over = []
+    async with (stage := Stage()).session:
+        for _ in range(3):
+            speech = stage.session.say("one two")
+            ledger.ask(speech)
+            over.append(weakref.ref(speech))
+            while not speech.done:
+                ledger.frame(await anext(stage.session))
+        del speech
+        await stage.frames(5)
+        gc.collect()
+        assert [speech() is not None for speech in over] == [False, False, True]
+    assert ledger.speeches == 3
 
 
 async def test_a_lost_end_is_found() -> None:

@@ -29,7 +29,9 @@ class Ledger:
         """Most by which a frame's time was not the length of the sound before it, in seconds."""
         self.word_error = 0.0
         """Most by which a word's start lay outside the frame it was told with, in seconds."""
-        self._speeches: list[Speech] = []
+        # Each speech by its id; of one that is over only when its words begin: thousands of them
+        # shall not look like a leak of the session's.
+        self._asked: dict[str, Speech | tuple[float, ...]] = {}
         self._starts: Counter[str] = Counter()
         self._ends: Counter[str] = Counter()
         self._words: Counter[str] = Counter()
@@ -41,7 +43,7 @@ class Ledger:
     @property
     def speeches(self) -> int:
         """Speeches that were asked for."""
-        return len(self._speeches)
+        return len(self._asked)
 
     @property
     def drift(self) -> float:
@@ -50,7 +52,10 @@ class Ledger:
 
     def ask(self, speech: Speech) -> None:
         """This is to be said."""
-        self._speeches.append(speech)
+        for known in self._asked.values():
+            if isinstance(known, Speech) and known.done:
+                self._asked[known.id] = _word_starts(known)
+        self._asked[speech.id] = speech
 
     def event(self, event: Event) -> None:
         """The session told this."""
@@ -82,17 +87,20 @@ class Ledger:
     def faults(self) -> list[str]:
         """What was lost or came twice, once everything has ended; empty when all is well."""
         found = []
-        for speech in self._speeches:
-            heard = self._heard[speech.id] > 0
-            began = sum(word.start < self._heard[speech.id] / MOTION_RATE for word in speech.words)
+        for speech_id, known in self._asked.items():
+            starts = _word_starts(known) if isinstance(known, Speech) else known
+            heard = self._heard[speech_id] / MOTION_RATE
             for what, count, expected in (
-                ("end", self._ends[speech.id], 1),
-                ("start", self._starts[speech.id], int(heard)),
-                ("word", self._words[speech.id], began),
+                ("end", self._ends[speech_id], 1),
+                ("start", self._starts[speech_id], int(heard > 0)),
+                ("word", self._words[speech_id], sum(start < heard for start in starts)),
             ):
                 if count != expected:
-                    found.append(f"{speech.id}: {count} {what} events, {expected} expected")
-        known = {speech.id for speech in self._speeches}
-        for speech_id in sorted((set(self._ends) | set(self._heard)) - known):
+                    found.append(f"{speech_id}: {count} {what} events, {expected} expected")
+        for speech_id in sorted((set(self._ends) | set(self._heard)) - set(self._asked)):
             found.append(f"{speech_id}: nobody asked for it")
         return found
+
+
+def _word_starts(speech: Speech) -> tuple[float, ...]:
+    return tuple(word.start for word in speech.words)
