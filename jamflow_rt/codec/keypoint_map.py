@@ -4,9 +4,11 @@ It lets the default model's motion drive LivePortrait's renderer, and gives face
 as keypoints a mesh for clients that draw one. δ are in LivePortrait's units, meshes in centimetres;
 y points down in both.
 
+Spreads are those of the published template `talking` and of the speaker of GRID.
+
 | δ | follows from the mesh | a centimetre makes | from |
 |---|---|---|---|
-| 19 y | lower lip (landmark 14) down | 0.080 | spread 0.027 in the template `talking`, 0.337 cm in GRID |
+| 19 y | lower lip (landmark 14) down | 0.080 | spread 0.027 in `talking`, 0.337 cm in GRID |
 | 19 x | lower lip aside | 0.045 | 0.0021 and 0.047 cm, the same |
 | 20 y | upper lip (13) down | 0.023 | 0.0040 and 0.175 cm, the same |
 | 20 x | upper lip aside | 0.038 | 0.0018 and 0.048 cm, the same |
