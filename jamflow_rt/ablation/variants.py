@@ -35,6 +35,7 @@ VARIANTS = (
     Variant("base", "first half joint, ±0.5 s, aligned RoPE"),
     Variant("joint-all", "all blocks joint", {"joint_blocks": _ALL}),
     Variant("joint-none", "no block joint", {"joint_blocks": 0}),
+    Variant("mask-fifth", "mask ±0.1 s", {"window_seconds": 0.1}),
     Variant("mask-half", "mask ±0.25 s", {"window_seconds": 0.25}),
     Variant("mask-double", "mask ±1 s", {"window_seconds": 1.0}),
     Variant("mask-none", "no mask", {"window_seconds": None}),

@@ -35,6 +35,9 @@ def ablate(
     ] = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Of each variant.")] = 300,
     tokens: Annotated[int, typer.Option("--tokens", min=1, help="Mel frames a step.")] = 2048,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of crops, masks and noise: how much is chance.")
+    ] = 0,
     model: Model = None,
 ) -> None:
     """Train variants of the network alike and set lips and word errors side by side.
@@ -56,7 +59,7 @@ def ablate(
         prepared=prepared,
         sentences=tuple(read_sentences(sentences, limit)),
         work=output,
-        recipe=replace(ADAPTATION, steps=steps, tokens=tokens),
+        recipe=replace(ADAPTATION, steps=steps, tokens=tokens, seed=seed),
     )
     try:
         results = measure(Bundle.load(model), variants, plan, Recogniser(), say_so)

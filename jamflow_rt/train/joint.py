@@ -20,6 +20,9 @@ from jamflow_rt.train.loop import Loop, Stateful
 from jamflow_rt.train.muon import Muon
 from jamflow_rt.train.sound_data import corpus_voices
 
+_SEED_APART = 10_000_000
+"""More than any training has steps: where one is broken off, the step seeds what is new."""
+
 
 @dataclass(frozen=True)
 class JointRecipe:
@@ -33,6 +36,8 @@ class JointRecipe:
     decay_share: float = 0.4
     motion_weight: float = 0.5
     ema: float = 0.998
+    seed: int = 0
+    """Of crops, masks and noise."""
 
 
 def _optimisers(model: JamFlow, rate: float) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
@@ -128,7 +133,7 @@ def train_joint(
     Returns:
         The loss curve: `step` and the mean losses `audio` and `motion` of the steps before it.
     """
-    torch.manual_seed(0)
+    torch.manual_seed(recipe.seed)
     if start is None:
         groups = MotionSpace.load(prepared / "motion.safetensors").groups
         voices: Sequence[Voice] = corpus_voices(corpus)
@@ -138,7 +143,7 @@ def train_joint(
         model, voices = start
     learner = Learner(model, recipe.learning_rate, recipe.ema, recipe.motion_weight)
     loop = Loop(work, learner.parts, recipe.steps)
-    data = JointData(corpus, prepared, loop.step, voices)
+    data = JointData(corpus, prepared, loop.step + recipe.seed * _SEED_APART, voices)
 
     def one_step(step: int) -> dict[str, float]:
         batch = data.batch(recipe.tokens)
