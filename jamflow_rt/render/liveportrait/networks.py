@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
 
 import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from jamflow_rt.errors import InvalidInput
 from jamflow_rt.render.liveportrait.appearance import AppearanceExtractor
 from jamflow_rt.render.liveportrait.architecture import TINY, Architecture
+from jamflow_rt.render.liveportrait.cpu.path import CpuPath
 from jamflow_rt.render.liveportrait.generator import SpadeGenerator
 from jamflow_rt.render.liveportrait.keypoints import KeypointMotion
 from jamflow_rt.render.liveportrait.motion_extractor import MotionExtractor
 from jamflow_rt.render.liveportrait.stitching import Stitching
 from jamflow_rt.render.liveportrait.warping import WarpingNetwork
 from jamflow_rt.weights.liveportrait import read_official
-from jamflow_rt.weights.reading import load_strictly
+from jamflow_rt.weights.reading import load_strictly, read_tensors
 
 PUBLISHED: Final = Architecture()
 
 
 class LivePortraitNetworks(nn.Module):
-    """The networks of one set of weights. They keep nothing between calls; no gradients.
+    """The networks of one set of weights; several threads may use them. Without gradients.
 
     Args:
-        architecture: sizes; the published ones if not given.
+        architecture: sizes; those of the published weights if not given.
     """
 
     def __init__(self, architecture: Architecture = PUBLISHED) -> None:
@@ -36,22 +42,57 @@ class LivePortraitNetworks(nn.Module):
         self.warping = WarpingNetwork(architecture)
         self.generator = SpadeGenerator(architecture)
         self.stitching = Stitching()
+        # Copies of the weights, made with the first picture: gone as soon as those may change.
+        self._cpu_path: CpuPath | None = None
 
     @classmethod
-    def load(cls, folder: str | Path, device: torch.device | str = "cpu") -> Self:
-        """Read the published weights.
+    def load(
+        cls,
+        path: str | Path,
+        device: torch.device | str = "cpu",
+        *,
+        architecture: Architecture = PUBLISHED,
+    ) -> Self:
+        """Read weights.
 
         Args:
-            folder: as published: `base_models/` with four files, `retargeting_models/` with one.
+            path: the published folder, with `base_models/` and `retargeting_models/`; or a file
+                that `save` wrote.
             device: where to compute.
+            architecture: sizes of the networks in a folder; a file tells its own.
 
         Raises:
             InvalidInput: files are missing or damaged, or do not fit; the message names them.
         """
-        networks = cls()
-        for name, tensors in read_official(Path(folder)).items():
-            load_strictly(networks.get_submodule(name), tensors.tensors, tensors.source)
+        path = Path(path)
+        if path.suffix == ".safetensors":
+            networks = cls(_told_architecture(path))
+            load_strictly(networks, read_tensors(path), path)
+        else:
+            networks = cls(architecture)
+            for name, network in read_official(path).items():
+                load_strictly(networks.get_submodule(name), network.tensors, network.source)
         return networks.to(device).eval()
+
+    @classmethod
+    def open(cls, path: str | Path, device: torch.device | str = "cpu") -> Self:
+        """Read the one file that `save` wrote.
+
+        Raises:
+            InvalidInput: it is missing or damaged, or holds something else.
+        """
+        tensors = read_tensors(path)
+        # Only tests have small ones.
+        tiny = tensors.pop("tiny", torch.zeros(1)).any()
+        networks = cls(TINY if tiny else PUBLISHED)
+        load_strictly(networks, tensors, path)
+        return networks.to(device).eval()
+
+    def save(self, path: Path) -> None:
+        """Write all networks into one safetensors file, as they are computed here."""
+        tensors = {name: part.contiguous() for name, part in self.state_dict().items()}
+        tensors["tiny"] = torch.tensor([self.architecture == TINY])
+        save_file(tensors, str(path))
 
     @classmethod
     def random(cls, seed: int, *, tiny: bool = False) -> Self:
@@ -65,6 +106,14 @@ class LivePortraitNetworks(nn.Module):
             torch.manual_seed(seed)
             networks = cls(TINY if tiny else PUBLISHED)
         return networks.eval()
+
+    def save(self, path: str | Path) -> None:
+        """Write all weights into one safetensors file, with the sizes in its metadata."""
+        path = Path(path)
+        tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        draft = path.with_suffix(".tmp")
+        save_file(tensors, draft, metadata={"architecture": self.architecture.model_dump_json()})
+        draft.replace(path)
 
     @torch.inference_mode()
     def appearance(self, image: Tensor) -> Tensor:
@@ -88,11 +137,36 @@ class LivePortraitNetworks(nn.Module):
 
     @torch.inference_mode()
     def render(self, f_s: Tensor, x_s: Tensor, x_d: Tensor) -> Tensor:
-        """The picture (B, 3, 512, 512), RGB 0…1.
+        """Pictures (B, 3, 512, 512), RGB 0…1.
+
+        On a CPU in fp32, by `cpu`; elsewhere by the networks as they are, in fp16 as upstream.
 
         Args:
-            f_s: (B, 32, 16, 64, 64) the source's features.
-            x_s: (B, 21, 3) the source's keypoints.
+            f_s: (B, 32, 16, 64, 64) the sources' features; one source serves a whole batch.
+            x_s: (B, 21, 3) the sources' keypoints; the same.
             x_d: (B, 21, 3) where they are to be.
         """
-        return self.generator(self.warping(f_s, x_s, x_d).features)  # type: ignore[no-any-return]
+        f_s, x_s = f_s.expand(len(x_d), -1, -1, -1, -1), x_s.expand(len(x_d), -1, -1)
+        if f_s.device.type == "cpu":
+            if self._cpu_path is None:
+                self._cpu_path = CpuPath(self.warping, self.generator, self.architecture.depth)
+            return self._cpu_path(f_s, x_s, x_d)
+        with torch.autocast(f_s.device.type, torch.float16):
+            picture: Tensor = self.generator(self.warping(f_s, x_s, x_d).features)
+        return picture.float()
+
+    def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> Self:
+        self._cpu_path = None
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call,no-any-return]
+
+
+def _told_architecture(path: Path) -> Architecture:
+    """The sizes that a saved file tells."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return Architecture.model_validate_json((file.metadata() or {})["architecture"])
+    except (OSError, SafetensorError, KeyError, ValidationError) as error:
+        raise InvalidInput(
+            f"{path} holds no networks of LivePortrait: name a file that was saved from them, or "
+            "the published folder with base_models and retargeting_models."
+        ) from error
