@@ -15,6 +15,7 @@ help:
 	@echo "make demo          install and serve the demo page on http://$(HOST):$(PORT)"
 	@echo "make test          install and run ruff, mypy, tsc, node's tests and pytest"
 	@echo "make parity-env    add the packages whose networks ours are held to"
+	@echo "make fuzz          thousands of random and damaged messages, offers, tokens, uploads"
 	@echo "make evaluate-env  add the evaluation models to $(VENV)"
 	@echo "make train-env     make $(TRAIN) for jamflow-rt prepare and train"
 	@echo "make wheel         build the wheel into dist/"
@@ -41,6 +42,11 @@ pytest: $(VENV)/.parity
 	$(BIN)/pytest
 
 parity-env: $(VENV)/.parity
+
+# Half an hour. Each run tries others; what fails is remembered in .hypothesis and tried first.
+fuzz: $(VENV)/.dev
+	$(BIN)/pytest -m hypothesis --hypothesis-profile thorough --timeout 3600 \
+		tests/test_protocol*.py tests/test_serve_*.py
 
 evaluate-env: $(VENV)/.evaluate
 
@@ -79,7 +85,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 # f5-tts asks for torchaudio, gradio, wandb and more; tests/upstream.py stands in for what its
 # network imports of these and does not use.
 $(VENV)/.parity: $(VENV)/.dev
-	$(BIN)/python $(PIP_INSTALL) -c constraints.txt --no-deps f5-tts
+	$(BIN)/python $(PIP_INSTALL) -c constraints.txt --no-deps f5-tts vocos
 	@touch $@
 
 $(VENV)/.web: clients/web/package-lock.json $(VENV)/.dev

@@ -1,29 +1,35 @@
 """Bundle: every model that a session needs, loaded from one folder.
 
 A bundle folder holds `bundle.json` (settings), `model.safetensors` (joint model),
-`vocoder.safetensors`, `durations.safetensors` and `motion.safetensors`. The embedded default lies
-in the package.
+`vocoder.safetensors`, `motion.safetensors`, and how the model reads: `durations.safetensors` for
+phonemes, `vocab.txt` for characters. With LivePortrait's networks in `liveportrait.safetensors`
+faces are drawn by them. The embedded default lies in the package.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import torch
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 
+from jamflow_rt.codec.keypoint_map import load_mesh_map
 from jamflow_rt.codec.keypoints import KeypointSpace
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.codec.vocoder import HarmonicVocoder, Vocoder
+from jamflow_rt.codec.vocos import Vocos
 from jamflow_rt.config import SamplingConfig, StrictModel, Voice, WindowConfig
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.model.checkpoint import load_checkpoint, save_checkpoint
 from jamflow_rt.model.jam import JamFlow
 from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
-from jamflow_rt.stream.phrases import References
+from jamflow_rt.stream.phrases import References, is_sound, voice_of_file
 from jamflow_rt.text.durations import DurationPredictor
+from jamflow_rt.text.f5 import CharacterVocabulary
 from jamflow_rt.text.front import TextFront
 from jamflow_rt.text.phonemes import Phonemizer
 from jamflow_rt.text.written import CharacterFront
@@ -39,6 +45,8 @@ class BundleSettings(StrictModel):
     voices: tuple[Voice, ...] = Field(min_length=1)
     sampling: SamplingConfig = SamplingConfig()
     windows: WindowConfig = WindowConfig()
+    vocoder: Literal["harmonic", "vocos"] = "harmonic"
+    motion: Literal["mesh", "liveportrait"] = "mesh"
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class Bundle:
     networks: LivePortraitNetworks | None = None
     """LivePortrait's; where they are, faces are drawn with them."""
 
-    @property
+    @cached_property
     def mesh(self) -> MotionSpace:
         """The mesh that clients draw: the model's own, or the shipped one where it has none."""
         if isinstance(self.motion, MotionSpace):
@@ -70,9 +78,14 @@ class Bundle:
     def voice(self, name: str | None = None) -> Voice:
         """The voice of that name; the usual one when None.
 
+        Where the model reads characters, a sound file is a voice as well, with what is said in it
+        in a text file beside it: `me.wav` and `me.txt`.
+
         Raises:
             InvalidInput: there is no such voice.
         """
+        if self.references is not None and name is not None and is_sound(name):
+            return voice_of_file(Path(name))
         for voice in self.settings.voices:
             if name is None or voice.name == name:
                 return voice
@@ -103,25 +116,59 @@ class Bundle:
         """
         folder = EMBEDDED if path is None else Path(path)
         settings = read_settings(folder)
+        model = load_checkpoint(folder / "model.safetensors", device)
         try:
-            vocoder = HarmonicVocoder.load(folder / "vocoder.safetensors")
-            motion = MotionSpace.load(folder / "motion.safetensors")
-            predictor = DurationPredictor.load(folder / "durations.safetensors")
+            vocoder = _vocoder(folder, settings, device)
+            motion = _space(folder, settings)
+            if model.config.text.kind == "characters":
+                front, references = _characters(folder)
+            else:
+                front, references = _phonemes(folder, settings, model), None
+            networks = _networks(folder, device)
         except (OSError, SafetensorError, KeyError, RuntimeError) as error:
             raise InvalidInput(f"{folder} is no bundle, or a damaged one: {error}") from error
-        model = load_checkpoint(folder / "model.safetensors", device)
         if model.config.motion_size != motion.size:
             raise InvalidInput(
                 f"{folder}: the model moves {model.config.motion_size} numbers, "
                 f"the motion space has {motion.size}; they do not belong together."
             )
-        most = max(voice.number for voice in settings.voices)
-        if most > min(model.config.voices, predictor.config.voices):
-            raise InvalidInput(
-                f"{folder}: bundle.json names voice number {most}; the model's table has "
-                f"{model.config.voices}, that of durations {predictor.config.voices}."
-            )
-        return cls(settings, model, vocoder, motion, TextFront(Phonemizer(), predictor))
+        return cls(settings, model, vocoder, motion, front, references, networks)
+
+
+def _vocoder(folder: Path, settings: BundleSettings, device: torch.device | str) -> Vocoder:
+    path = folder / "vocoder.safetensors"
+    if settings.vocoder == "vocos":
+        return Vocos.load(path, device)
+    return HarmonicVocoder.load(path)
+
+
+def _space(folder: Path, settings: BundleSettings) -> MotionSpace | KeypointSpace:
+    path = folder / "motion.safetensors"
+    if settings.motion == "liveportrait":
+        return KeypointSpace.load(path, load_mesh_map())
+    return MotionSpace.load(path)
+
+
+def _phonemes(folder: Path, settings: BundleSettings, model: JamFlow) -> TextFront:
+    predictor = DurationPredictor.load(folder / "durations.safetensors")
+    most = max(voice.number for voice in settings.voices)
+    if most > min(model.config.voices, predictor.config.voices):
+        raise InvalidInput(
+            f"{folder}: bundle.json names voice number {most}; the model's table has "
+            f"{model.config.voices}, that of durations {predictor.config.voices}."
+        )
+    return TextFront(Phonemizer(), predictor)
+
+
+def _characters(folder: Path) -> tuple[CharacterFront, References]:
+    vocabulary = CharacterVocabulary.load(folder / "vocab.txt")
+    references = References(vocabulary, folder)
+    return CharacterFront(vocabulary, references.spoken), references
+
+
+def _networks(folder: Path, device: torch.device | str) -> LivePortraitNetworks | None:
+    path = folder / "liveportrait.safetensors"
+    return LivePortraitNetworks.load(path, device) if path.exists() else None
 
 
 def read_settings(path: str | Path | None = None) -> BundleSettings:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, BEAT_SAMPLES
-from jamflow_rt.codec.mel import SILENCE
+from jamflow_rt.codec.whitening import SILENCE
 from jamflow_rt.config import Voice, WindowConfig
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.record import write_wav
@@ -51,9 +51,9 @@ def test_a_reference_is_whole_beats_with_its_text_spread_over_it() -> None:
     frames = len(made.primer.mel)
     assert frames % BEAT_MEL == 0 and frames >= 2.05 * 93.75
     assert made.spoken == Spoken("this is how i speak.", frames)
-    # A space parts it from what follows.
+    # Spaces part it from what follows.
     np.testing.assert_array_equal(
-        made.primer.text[made.primer.text > 0], Letters().ids("this is how i speak. ")
+        made.primer.text[made.primer.text > 0], Letters().ids("this is how i speak.  ")
     )
     np.testing.assert_allclose(made.primer.mel[-2:], SILENCE, atol=1e-5)
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, MEL_PER_MOTION
 from jamflow_rt.codec.keypoints import KeypointSpace, KeypointTrack
-from jamflow_rt.codec.mel import SILENCE, silence_mel
 from jamflow_rt.codec.space import Space
 from jamflow_rt.codec.vocoder import Vocoder, VocoderStream
+from jamflow_rt.codec.whitening import SILENCE, silence_mel
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.flow.noise import window_noise
 from jamflow_rt.flow.window import Window
@@ -225,7 +225,8 @@ class Performance:
     def _window(self, plan: WindowPlan, excerpt: Excerpt, first: Cell | None) -> Window:
         past_text, past_mel, past_motion = self._past(plan, first)
         fresh = plan.new + plan.look_ahead
-        motion = np.zeros((fresh * BEAT_MOTION, self._space.size), np.float32)
+        # What a model without motion leaves as it is.
+        motion = np.tile(self._space.rest.astype(np.float32), (fresh * BEAT_MOTION, 1))
         free = np.ones((fresh * BEAT_MOTION, len(self._space.groups)), np.bool_)
         for beat, cell in enumerate(self.score.first(fresh) if first is not None else []):
             if cell.motion is not None:

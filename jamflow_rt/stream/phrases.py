@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, BEAT_SAMPLES, MOTION_RATE, SAMPLE_RATE
-from jamflow_rt.codec.mel import mel_of, silence_mel
+from jamflow_rt.codec.mel import mel_of
+from jamflow_rt.codec.whitening import silence_mel
 from jamflow_rt.config import Voice
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.sound_file import read_sound
@@ -23,6 +24,7 @@ from jamflow_rt.stream.given_motion import GivenMotion, motion_cells
 from jamflow_rt.stream.media import SpokenWord
 from jamflow_rt.stream.score import Cell, Floats, Primer
 from jamflow_rt.stream.sources import Piece, text_piece
+from jamflow_rt.text.pace import reference_text
 from jamflow_rt.text.timeline import Timeline
 from jamflow_rt.text.written import CharacterFront, Phrase, Spoken, Vocabulary, spread
 
@@ -130,8 +132,7 @@ def voice_reference(sound: Floats, text: str, vocabulary: Vocabulary) -> VoiceRe
         sound = sound * (_LOUDNESS / loudness)
     room = _ROOM + -(len(sound) + _ROOM) % BEAT_SAMPLES
     mel = mel_of(np.concatenate([sound, np.zeros(room, np.float32)]))
-    # F5-TTS: a space parts the reference from what follows.
-    characters = vocabulary.ids(text.strip() + " ")
+    characters = vocabulary.ids(reference_text(text))
     return VoiceReference(text.strip(), Primer(spread(characters, len(mel)), mel))
 
 
