@@ -42,6 +42,17 @@ def test_variants_begin_with_the_same_weights() -> None:
         assert model.config == variant.config(taught.config)
 
 
+def test_the_motion_stream_can_begin_anew_the_same_for_all() -> None:
+    taught = toy_model(seed=1)
+    base, other = (begin(BY_NAME[name], taught, new_motion=True) for name in ("base", "mask-none"))
+    for name, weight in base.state_dict().items():
+        assert torch.equal(weight, other.state_dict()[name])
+        if name.startswith("audio."):
+            assert torch.equal(weight, taught.state_dict()[name])
+    query = "motion.transformer_blocks.0.attn.to_q.weight"
+    assert not torch.equal(base.state_dict()[query], taught.state_dict()[query])
+
+
 def test_variants_are_chosen_by_name() -> None:
     assert named(None) == VARIANTS
     assert [v.name for v in named("mask-none, base")] == ["base", "mask-none"]

@@ -46,6 +46,8 @@ class Plan:
     recipe: JointRecipe
     evaluations: int = 4
     """Euler steps a window. Nothing is distilled: the velocity itself is asked for."""
+    new_motion: bool = False
+    """The Motion-DiT begins at random."""
 
     @property
     def settings(self) -> dict[str, object]:
@@ -53,6 +55,7 @@ class Plan:
         return {
             "sentences": len(self.sentences),
             "evaluations": self.evaluations,
+            "new_motion": self.new_motion,
             **asdict(self.recipe),
         }
 
@@ -112,7 +115,7 @@ def _train_and_measure(
         return _measure(made, variant, plan, clips, listener)
     start = monotonic()
     weights = folder / "model.safetensors"
-    model = begin(variant, bundle.model)
+    model = begin(variant, bundle.model, plan.new_motion)
     curve = train_joint(
         plan.corpus, plan.prepared, folder, weights, plan.recipe, (model, bundle.settings.voices)
     )

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from jamflow_rt.config import ModelConfig
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.model.jam import JamFlow
@@ -62,7 +64,7 @@ def named(names: str | None) -> tuple[Variant, ...]:
     return tuple(variant for variant in VARIANTS if variant.name in asked)
 
 
-def begin(variant: Variant, taught: JamFlow) -> JamFlow:
+def begin(variant: Variant, taught: JamFlow, new_motion: bool = False) -> JamFlow:
     """The network of a variant before it is trained: another structure with the same weights.
 
     No variant has weights of its own, so they fit all of them.
@@ -70,7 +72,13 @@ def begin(variant: Variant, taught: JamFlow) -> JamFlow:
     Args:
         variant: what differs.
         taught: gives weights and configuration.
+        new_motion: the Motion-DiT begins at random, the same for all. What was learned with one
+            structure favours it over the others; JAM-Flow begins so too, with F5-TTS beside it.
     """
+    torch.manual_seed(0)
     model = JamFlow(variant.config(taught.config))
-    model.load_state_dict(taught.state_dict())
+    if new_motion:
+        model.audio.load_state_dict(taught.audio.state_dict())
+    else:
+        model.load_state_dict(taught.state_dict())
     return model

@@ -35,6 +35,9 @@ def ablate(
     ] = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Of each variant.")] = 300,
     tokens: Annotated[int, typer.Option("--tokens", min=1, help="Mel frames a step.")] = 2048,
+    new_motion: Annotated[
+        bool, typer.Option("--new-motion", help="The Motion-DiT begins at random.")
+    ] = False,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Of crops, masks and noise: how much is chance.")
     ] = 0,
@@ -42,8 +45,8 @@ def ablate(
 ) -> None:
     """Train variants of the network alike and set lips and word errors side by side.
 
-    All begin with the weights of one model. What was measured is kept; what was broken off
-    resumes.
+    All begin with the weights of one model, or of its Audio-DiT. What was measured is kept; what
+    was broken off resumes.
     """
     from jamflow_rt.ablation.report import markdown, write
     from jamflow_rt.ablation.run import ADAPTATION, Plan
@@ -60,6 +63,7 @@ def ablate(
         sentences=tuple(read_sentences(sentences, limit)),
         work=output,
         recipe=replace(ADAPTATION, steps=steps, tokens=tokens, seed=seed),
+        new_motion=new_motion,
     )
     try:
         results = measure(Bundle.load(model), variants, plan, Recogniser(), say_so)
