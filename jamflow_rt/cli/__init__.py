@@ -15,6 +15,7 @@ from jamflow_rt.cli.serving import publish, serve
 from jamflow_rt.cli.speaking import portrait, say, voices
 from jamflow_rt.cli.terminal import Commands
 from jamflow_rt.cli.training import prepare, train
+from jamflow_rt.cli.weights import doctor, import_
 
 app = typer.Typer(
     cls=Commands,
@@ -29,6 +30,8 @@ COMMANDS = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.command()(doctor)
+app.command("import")(import_)
 
 
 @app.callback()

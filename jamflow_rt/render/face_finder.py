@@ -57,6 +57,21 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
         ) from error
 
 
+def landmarker_place(cache: Path | None = None) -> Path:
+    """Where the model file is looked for first; it need not be there."""
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
+    if cache is None:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        cache = Path(home) / "jamflow_rt"
+    return cache / "face_landmarker.task"
+
+
+def known_landmarker(path: Path) -> bool:
+    """True for Google's file, by its SHA-256."""
+    return path.is_file() and _digest(path) == SHA256
+
+
 def landmarker_file(cache: Path | None = None) -> Path:
     """The model file, checked; fetched if it is nowhere.
 
@@ -67,21 +82,15 @@ def landmarker_file(cache: Path | None = None) -> Path:
         InvalidInput: the file named by JAMFLOW_FACE_LANDMARKER is missing or another one.
         Failed: it cannot be fetched.
     """
-    if named := os.environ.get(VARIABLE):
-        path = Path(named)
-        if not path.is_file() or _digest(path) != SHA256:
-            raise InvalidInput(
-                f"{VARIABLE} names {path}, which is not Google's face_landmarker.task (float16, "
-                f"version 1): get it from {URL}."
-            )
+    path = landmarker_place(cache)
+    if known_landmarker(path):
         return path
-    if cache is None:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        cache = Path(home) / "jamflow_rt"
-    path = cache / "face_landmarker.task"
-    if path.is_file() and _digest(path) == SHA256:
-        return path
-    cache.mkdir(parents=True, exist_ok=True)
+    if os.environ.get(VARIABLE):
+        raise InvalidInput(
+            f"{VARIABLE} names {path}, which is not Google's face_landmarker.task (float16, "
+            f"version 1): get it from {URL}."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".part")
     try:
         with urllib.request.urlopen(URL, timeout=30) as response:

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from jamflow_rt.avatar import Avatar
+from jamflow_rt.cli import app
+from jamflow_rt.codec.vocos import Vocos, VocosShape
+from jamflow_rt.errors import InvalidInput
+from jamflow_rt.model.checkpoint import save_checkpoint
+from jamflow_rt.record import write_wav
+from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
+from jamflow_rt.weights.doctor import diagnose
+from jamflow_rt.weights.importing import Sources, changed_files, import_weights
+from tests.toy_paper import LETTERS, SAID, paper_model, voice_sound
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """Toy weights in the forms that the real ones are published in."""
+    folder = tmp_path / "published"
+    f5 = folder / "F5TTS_v1_Base"
+    f5.mkdir(parents=True)
+    head_64 = paper_model(motion=None, head_size=64)
+    audio = {f"ema_model.transformer.{k}": v for k, v in head_64.audio.state_dict().items()}
+    torch.save({"ema_model_state_dict": audio}, f5 / "model_1250000.pt")
+    (f5 / "vocab.txt").write_text("\n".join(LETTERS) + "\n", "utf-8")
+    torch.manual_seed(0)
+    torch.save(Vocos(VocosShape(16, 24, 2)).state_dict(), folder / "pytorch_model.bin")
+    LivePortraitNetworks.random(0, tiny=True).save(folder / "liveportrait.safetensors")
+    write_wav(voice_sound(), folder / "me.wav")
+    (folder / "me.txt").write_text(SAID, "utf-8")
+    return folder
+
+
+def sources(published: Path, **changes: object) -> Sources:
+    given = {
+        "vocab": published / "F5TTS_v1_Base" / "vocab.txt",
+        "vocos": published / "pytorch_model.bin",
+        "voice": published / "me.wav",
+        "f5": published / "F5TTS_v1_Base" / "model_1250000.pt",
+        "liveportrait": published / "liveportrait.safetensors",
+        **changes,
+    }
+    return Sources(**given)  # type: ignore[arg-type]
+
+
+def test_imported_weights_speak(published: Path, tmp_path: Path) -> None:
+    output = tmp_path / "bundle"
+    told = import_weights(sources(published), output)
+    assert len(told) == 1 and "Motion-DiT (--joint) is missing: a mouth that moves" in told[0]
+    manifest = json.loads((output / "manifest.json").read_text("utf-8"))
+    names = {source["file"]: source["licence"] for source in manifest["sources"]}
+    assert "CC-BY-NC" in names["model_1250000.pt"]
+    assert str(tmp_path) not in (output / "manifest.json").read_text("utf-8")
+    assert changed_files(output) == []
+    with Avatar.load(output, warm=False, device="cpu") as avatar:
+        frames = list(avatar.render_speech("Hello there.", size=64))
+    assert np.concatenate([frame.sound for frame in frames if frame.speech_id]).any()
+
+
+def test_a_trained_checkpoint_takes_the_place_of_f5(published: Path, tmp_path: Path) -> None:
+    save_checkpoint(paper_model(), tmp_path / "joint.safetensors")
+    changes = {"f5": None, "joint": tmp_path / "joint.safetensors", "liveportrait": None}
+    told = import_weights(sources(published, **changes), tmp_path / "bundle")
+    assert len(told) == 1 and "LivePortrait (--liveportrait) is missing" in told[0]
+    with Avatar.load(tmp_path / "bundle", warm=False, device="cpu") as avatar:
+        assert avatar.bundle.model.config.motion is not None
+
+
+def test_what_does_not_fit_is_refused_and_nothing_is_written(
+    published: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "bundle"
+    with pytest.raises(InvalidInput, match="one of the two"):
+        import_weights(sources(published, f5=None), output)
+    (published / "short.txt").write_text(" \na\nb\n", "utf-8")
+    with pytest.raises(InvalidInput, match=r"short\.txt has 3 entries and the model reads"):
+        import_weights(sources(published, vocab=published / "short.txt"), output)
+    with pytest.raises(InvalidInput, match="do not fit Vocos"):
+        import_weights(sources(published, vocos=published / "liveportrait.safetensors"), output)
+    (published / "me.txt").unlink()
+    with pytest.raises(InvalidInput, match=r"must stand in .*me\.txt"):
+        import_weights(sources(published), output)
+    assert not output.exists()
+
+
+def test_the_doctor_knows_what_is_there(published: Path, tmp_path: Path) -> None:
+    output = tmp_path / "bundle"
+    import_weights(sources(published, liveportrait=None), output)
+    found = {finding.name: finding for finding in diagnose(output)}
+    assert found["files"].ok and found["F5-TTS"].ok and found["Vocos"].ok
+    assert found["LivePortrait"].ok is None and "KwaiVGI" in found["LivePortrait"].text
+    (output / "vocab.txt").write_text(" \n", "utf-8")
+    found = {finding.name: finding for finding in diagnose(output)}
+    assert found["files"].ok is False and "vocab.txt" in found["files"].text
+
+
+def test_the_doctor_tells_licences_and_places_without_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "a.pth").write_bytes(b"abc")
+    found = {finding.name: finding for finding in diagnose(given=(tmp_path / "a.pth",))}
+    assert "CC-BY-NC-4.0" in found["F5-TTS"].text
+    assert "InsightFace" in found["LivePortrait"].text and "not used" in found["LivePortrait"].text
+    assert found["model of the package"].ok
+    assert "ba7816bf" in found["a.pth"].text and "no published hash" in found["a.pth"].text
+
+
+def test_on_the_command_line(published: Path, tmp_path: Path) -> None:
+    given = sources(published)
+    output = tmp_path / "bundle"
+    arguments = ["import", "-o", output, "--vocab", given.vocab, "--vocos", given.vocos]
+    arguments += ["--voice", given.voice, "--f5", given.f5]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    assert "LivePortrait (--liveportrait) is missing" in result.stderr
+    assert CliRunner().invoke(app, ["doctor", "--model", str(output)]).exit_code == 0
+    (output / "vocab.txt").unlink()
+    assert CliRunner().invoke(app, ["doctor", "--model", str(output)]).exit_code == 1
