@@ -35,15 +35,45 @@ def test_times_may_be_asked_while_they_are_learned() -> None:
         thread.join()
 
 
+def test_when_things_get_quicker_the_bound_never_rises() -> None:
+    times: Times[str] = Times()
+    for seconds in (0.1, 0.9, 0.5, 0.8) * 4:
+        times.add("crowded", seconds)
+    before = times.bounds()["crowded"]
+    for _ in range(12):
+        times.add("crowded", 0.1)
+        after = times.bounds()["crowded"]
+        assert after <= before
+        before = after
+    assert before < 0.25
+
+
 def test_an_unknown_length_takes_what_the_next_longer_one_takes() -> None:
     times = WindowTimes()
-    assert times.bound(7) == WindowTimes.UNKNOWN
-    times.add(5, 0.02)
-    times.add(13, 0.06)
-    times.add(21, 0.09)
-    assert times.bound(5) == pytest.approx(0.02)
-    assert times.bound(7) == pytest.approx(0.06)
-    assert times.bound(30) == pytest.approx(0.09)
+    assert times.bound(7, 1) == WindowTimes.UNKNOWN
+    times.add(5, 1, 0.02)
+    times.add(13, 1, 0.06)
+    times.add(21, 1, 0.09)
+    assert times.bound(5, 1) == pytest.approx(0.02)
+    assert times.bound(7, 1) == pytest.approx(0.06)
+    assert times.bound(30, 1) == pytest.approx(0.09)
+
+
+def test_a_crowd_says_nothing_about_the_time_after_it() -> None:
+    times = WindowTimes()
+    times.add(5, 1, 0.05)
+    for _ in range(8):
+        times.add(5, 4, 0.9)
+    assert times.bound(5, 1) == pytest.approx(0.05)
+    assert times.bound(5, 4) == pytest.approx(0.9)
+
+
+def test_an_unknown_company_takes_longer_in_proportion() -> None:
+    times = WindowTimes()
+    times.add(5, 2, 0.06)
+    assert times.bound(5, 4) == pytest.approx(0.12)
+    # Of fewer nothing is known.
+    assert times.bound(5, 1) == pytest.approx(0.06)
 
 
 class Clock:

@@ -60,6 +60,8 @@ class _Task:
     future: Future[Any] = field(default_factory=Future)
     run: WindowRun | None = None
     taken_up: float = 0.0
+    # Windows that there were then, with it.
+    among: int = 1
     # What it took: its part of the passes in seconds, their number, and the windows in them.
     sampling: float = 0.0
     passes: int = 0
@@ -153,7 +155,8 @@ class Engine:
 
         It waits for the pass in progress and is then the first, if its deadline is.
         """
-        return self._passes.remaining + self._times.bound(beats)
+        there = [t for t in (*self._active, *self._inbox) if not t.future.cancelled()]
+        return self._passes.remaining + self._times.bound(beats, 1 + len(there))
 
     def forget_estimates(self) -> None:
         """Measure anew: what was measured while warming up is too much."""
@@ -253,6 +256,7 @@ class Engine:
                 return False
         for task in [t for t in self._active if t.run is None]:
             start = task.taken_up = time.perf_counter()
+            task.among = len(self._active)
             try:
                 task.run = self._sampler.start(task.window)
             except Exception as reason:
@@ -335,7 +339,7 @@ class Engine:
             log.exception("A window failed.")
         else:
             now = time.perf_counter()
-            self._times.add(task.window.beats, now - task.taken_up)
+            self._times.add(task.window.beats, task.among, now - task.taken_up)
             task.future.set_result(value)
             if task.speaks and self._cores is not None:
                 together = task.company / task.passes

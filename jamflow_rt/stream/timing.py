@@ -21,8 +21,14 @@ class Times(Generic[K]):
         """One more of them took so long."""
         with self._lock:
             mean, deviation = self._known.get(kind, (seconds, 0.0))
-            deviation += (abs(seconds - mean) - deviation) / 4
-            mean += (seconds - mean) / 8
+            if seconds < mean - deviation:
+                # Better times have come. That they differ from the worse is no reason to expect
+                # more than those (Linux's TCP has this rule as well).
+                mean += (seconds - mean) / 4
+                deviation -= deviation / 4
+            else:
+                deviation += (abs(seconds - mean) - deviation) / 4
+                mean += (seconds - mean) / 8
             self._known[kind] = mean, deviation
 
     def bounds(self) -> dict[K, float]:
@@ -32,25 +38,35 @@ class Times(Generic[K]):
 
 
 class WindowTimes:
-    """How long windows take from the pass after their coming to their end, by their length."""
+    """How long windows take from the pass after their coming to their end.
+
+    By their length, and by how many windows there were when they came: what was learned while the
+    machine had too much to do says nothing about the time after it.
+    """
 
     UNKNOWN = 0.15
 
     def __init__(self) -> None:
-        self._times: Times[int] = Times()
+        # By length and company.
+        self._times: Times[tuple[int, int]] = Times()
 
-    def add(self, beats: int, seconds: float) -> None:
-        """A window of that length took so long."""
-        self._times.add(beats, seconds)
+    def add(self, beats: int, company: int, seconds: float) -> None:
+        """A window of that length, one of so many, took so long."""
+        self._times.add((beats, company), seconds)
 
-    def bound(self, beats: int) -> float:
-        """Seconds within which nearly all of that length end."""
+    def bound(self, beats: int, company: int) -> float:
+        """Seconds within which nearly all of that length end, as one of so many."""
         bounds = self._times.bounds()
-        if beats in bounds:
-            return bounds[beats]
+        if not bounds:
+            return self.UNKNOWN
+        lengths = {length for length, _ in bounds}
         # A longer one takes longer; of none that long, the longest.
-        longer = [length for length in bounds if length > beats]
-        return bounds[min(longer)] if longer else max(bounds.values(), default=self.UNKNOWN)
+        length = min((each for each in lengths if each >= beats), default=max(lengths))
+        known = {many: seconds for (each, many), seconds in bounds.items() if each == length}
+        fewer = [many for many in known if many <= company]
+        if not fewer:
+            return known[min(known)]
+        return known[max(fewer)] * company / max(fewer)
 
 
 class PassTimes:
