@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION
 from jamflow_rt.bundle import Bundle
@@ -32,6 +33,7 @@ from jamflow_rt.stream.composing import compose
 from jamflow_rt.stream.dub import dub_piece
 from jamflow_rt.stream.engine import Engine
 from jamflow_rt.stream.given_motion import MotionLike, check_motion
+from jamflow_rt.stream.inpainting import Gap, Recording, fill_gaps
 from jamflow_rt.stream.manager import SessionManager
 from jamflow_rt.stream.media import Frame
 from jamflow_rt.stream.offline import LEAD_BEATS, TRAIL_BEATS, frames_of, perform, scheduled
@@ -277,6 +279,41 @@ class Avatar:
         chunks = chunks_of(performance, self.engine)
         shots = islice(chain.from_iterable(chunk.shots for chunk in chunks), len(given.faces))
         return frames_of(shots, speech, None, ArkitMap(self.bundle.motion.neutral))
+
+    def fill_gaps(
+        self,
+        text: str,
+        sound: NDArray[np.float32],
+        motion: MotionLike,
+        *,
+        sound_gaps: Sequence[Gap] = (),
+        motion_gaps: Sequence[Gap] = (),
+        seed: int = 0,
+    ) -> Recording:
+        """Generate what is missing of a recording: sound from lips and text, lips from sound.
+
+        The paper's cross-modal reconstruction, for models that read characters. Blocks.
+
+        Args:
+            text: what is said in all of it, the gaps included.
+            sound: (N,) at 24 kHz; what lies in a gap is not looked at.
+            motion: faces, or latents (N, D) of `bundle.motion`, 25 a second.
+            sound_gaps: (from, to) in seconds, where sound is generated.
+            motion_gaps: the same for motion.
+            seed: the same seed gives the same filling.
+
+        Raises:
+            InvalidInput: sound, motion or a gap cannot be used.
+            NotSupported: the model reads phonemes.
+            Failed: the avatar was closed.
+        """
+        self._check_alive()
+        return fill_gaps(
+            *(self._studio, text, sound, motion),
+            sound_gaps=sound_gaps,
+            motion_gaps=motion_gaps,
+            seed=seed,
+        )
 
     def frame_count(
         self, text: str, voice: str | None = None, *, settings: SessionSettings | None = None

@@ -120,10 +120,12 @@ class Bundle:
         try:
             vocoder = _vocoder(folder, settings, device)
             motion = _space(folder, settings)
+            front: TextFront | CharacterFront
+            references: References | None = None
             if model.config.text.kind == "characters":
                 front, references = _characters(folder)
             else:
-                front, references = _phonemes(folder, settings, model), None
+                front = _phonemes(folder, settings, model)
             networks = _networks(folder, device)
         except (OSError, SafetensorError, KeyError, RuntimeError) as error:
             raise InvalidInput(f"{folder} is no bundle, or a damaged one: {error}") from error
