@@ -36,6 +36,7 @@ class Stage(StrEnum):
     distil = "distil"
     halve = "halve"
     everything = "all"
+    recipe = "recipe"
 
 
 def prepare(
@@ -109,17 +110,30 @@ def train(
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, help="Other than the recipe's number of steps.")
     ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", help="Stage recipe: a YAML file, or a shipped recipe's name."),
+    ] = None,
+    shards: Annotated[
+        Path | None, typer.Option("--shards", help="Stage recipe: folder of prepared clips.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Stage recipe: over the file's numbers."),
+    ] = None,
 ) -> None:
     """Train one stage, or all; what was broken off resumes.
 
-    Their order: corpus, motion, vocoder, durations, joint, distil, halve.
+    Their order: corpus, motion, vocoder, durations, joint, distil, halve. `recipe` stands for
+    itself: it trains on shards by the numbers of a YAML file.
     """
     job = _Job(work, prepared, output, steps)
-    stages = {
+    in_order = {
         Stage.corpus: partial(_corpus, job, sentences, count, voice, kokoro_voices, processes)
     } | {name: partial(run, job) for name, run in _STAGES.items()}
+    stages = in_order | {Stage.recipe: partial(_recipe, job, config, shards, settings or [])}
     try:
-        for name in stages if stage is Stage.everything else [stage]:
+        for name in in_order if stage is Stage.everything else [stage]:
             start = monotonic()
             stages[name]()
             say_so(f"{name}: {timedelta(seconds=round(monotonic() - start))}")
@@ -182,6 +196,16 @@ def _corpus(
                 progress,
             )
         say_so(f"{job.corpus / teacher.name}: {hours:.2f} h of sound written")
+
+
+def _recipe(job: _Job, config: str | None, shards: Path | None, settings: list[str]) -> None:
+    from jamflow_rt.train.scale.run import train_recipe
+
+    if config is None or shards is None:
+        raise InvalidInput("Give a recipe and clips: --config FILE or NAME, and --shards DIR.")
+    more = [] if job.steps is None else [f"steps={job.steps}"]
+    folder = train_recipe(config, shards, job.work, [*settings, *more])
+    say_so(f"{folder / 'model.safetensors'} is what was learned")
 
 
 def _motion(job: _Job) -> None:

@@ -1,0 +1,1 @@
+"""Training on shards of prepared clips, on one processor or on many machines (`accelerate`)."""
