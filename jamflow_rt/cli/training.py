@@ -55,11 +55,34 @@ def prepare(
         Path | None,
         typer.Option("--space", help="A model's motion.safetensors to use instead of fitting."),
     ] = None,
+    shards: Annotated[
+        bool,
+        typer.Option("--shards", help="Any faces, for `train recipe`: filtered, as shards."),
+    ] = False,
+    motion: Annotated[
+        str, typer.Option("--motion", help="With --shards: mesh, or liveportrait.")
+    ] = "mesh",
+    liveportrait: Annotated[
+        Path | None,
+        typer.Option("--liveportrait", help="LivePortrait's published folder, or a bundle's file."),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="With --shards: videos at the same time.")
+    ] = 1,
+    whisper: Annotated[
+        bool,
+        typer.Option("--whisper/--no-whisper", help="Write down what has no transcript."),
+    ] = True,
 ) -> None:
-    """Track the faces of VIDEO_DIR and fit the motion space.
+    """Track the faces of VIDEO_DIR and fit the motion space; or, with --shards, make shards.
 
     For a model that is to go on learning, its motion space is given.
     """
+    if shards:
+        _prepare_shards(
+            video_dir, output, landmarker, space, motion, liveportrait, processes, whisper
+        )
+        return
     from safetensors.numpy import load_file
 
     from jamflow_rt.track.tracker import Tracker
@@ -76,6 +99,42 @@ def prepare(
         )
     made = build_motion(tracked, words, canonical, output, known)
     say_so(f"{output}: {len(tracked)} clips, {made.size} numbers a motion frame")
+
+
+def _prepare_shards(
+    video_dir: Path,
+    output: Path,
+    landmarker: Path,
+    space: Path | None,
+    motion: str,
+    liveportrait: Path | None,
+    processes: int,
+    whisper: bool,
+) -> None:
+    from jamflow_rt.bundle import EMBEDDED
+    from jamflow_rt.preparation.run import Plan, prepare_shards
+
+    if motion not in ("mesh", "liveportrait"):
+        raise InvalidInput(f"--motion is mesh or liveportrait, not {motion!r}.")
+    if (motion == "liveportrait") != (liveportrait is not None):
+        raise InvalidInput(
+            "--motion liveportrait needs --liveportrait with its weights, and mesh does not take "
+            "it: `jamflow-rt doctor` says where they are published."
+        )
+    plan = Plan(
+        videos=video_dir,
+        output=output,
+        landmarker=landmarker,
+        space=space or EMBEDDED / "motion.safetensors",
+        liveportrait=liveportrait,
+        recognise=whisper,
+    )
+    with counter() as count:
+        index, report = prepare_shards(plan, processes, partial(count, "preparing"))
+    say_so(
+        f"{output}: {index.clips} of {report.videos} videos, {index.seconds / 60:.1f} minutes; "
+        f"{output / 'report.html'} says why the others were left out"
+    )
 
 
 def train(

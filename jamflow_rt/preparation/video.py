@@ -1,0 +1,135 @@
+"""One video → one clip: track, hear, measure, encode."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from jamflow_rt.beats import MOTION_RATE, SAMPLE_RATE, SAMPLES_PER_MOTION
+from jamflow_rt.codec.keypoints import MOUTH, REST
+from jamflow_rt.codec.mel import log_mel
+from jamflow_rt.codec.motion import MotionSpace
+from jamflow_rt.errors import InvalidInput
+from jamflow_rt.preparation.quality import QualityLimits, VoiceActivity, measure_quality
+from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
+from jamflow_rt.render.liveportrait.source import video_source
+from jamflow_rt.sound_file import read_sound
+from jamflow_rt.track.clip import into_space
+from jamflow_rt.track.pictures import read_pictures
+from jamflow_rt.track.tracker import TrackedFace
+from jamflow_rt.train.shards import Clip, ClipRecord, MotionKind
+
+Floats = NDArray[np.float32]
+
+
+class Tracking(Protocol):
+    """`jamflow_rt.track.tracker.Tracker` is one."""
+
+    def track(self, path: Path, longest: float | None = None) -> TrackedFace:
+        """The landmarks of the only face in a video; raises InvalidInput."""
+        ...
+
+
+class Rejected(Exception):
+    """A video that is not fit for training; the message says why."""
+
+
+class Motion(NamedTuple):
+    """A face's motion in the numbers that a model is trained on."""
+
+    motion: Floats
+    given: Floats | None
+    extra: dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPreparer:
+    """Prepares videos, one after the other, in one process.
+
+    Args:
+        tracker: finds the face.
+        space: of the mesh; gives the lips for the filters, and mesh motion.
+        networks: LivePortrait's, where its motion is wanted.
+        activity: hears speech.
+        listen: writes down what is said, where no transcript lies beside a video.
+        limits: what a clip must reach.
+    """
+
+    tracker: Tracking
+    space: MotionSpace
+    networks: LivePortraitNetworks | None
+    activity: VoiceActivity
+    listen: Callable[[Floats], str] | None
+    limits: QualityLimits
+
+    def __call__(self, path: Path, root: Path, text: str | None) -> Clip:
+        """A video's clip.
+
+        Args:
+            path: the video.
+            root: the folder that is prepared.
+            text: what is said in it, where that is known.
+
+        Raises:
+            Rejected: it is not fit; the reason.
+        """
+        try:
+            face = self.tracker.track(path, self.limits.longest)
+            sound = read_sound(path)
+        except InvalidInput as error:
+            raise Rejected(str(error)) from error
+        frames = min(len(face.landmarks), len(sound) // SAMPLES_PER_MOTION)
+        sound = sound[: frames * SAMPLES_PER_MOTION]
+        latents = into_space(face.landmarks[:frames], self.space)
+        meshes = self.space.meshes(latents)
+        gaps = np.linalg.norm(meshes[:, 13] - meshes[:, 14], axis=-1).astype(np.float32)
+        quality = measure_quality(sound, gaps, face.seen[:frames], self.activity)
+        fault = quality.fault(self.limits)
+        if fault is not None:
+            raise Rejected(fault)
+        said = text if text is not None or self.listen is None else self.listen(sound)
+        if not said or not said.strip():
+            raise Rejected("no text: neither a transcript nor anything that was heard")
+        made = self._motion(path, face.landmarks, latents, frames)
+        kind: MotionKind = "mesh" if self.networks is None else "liveportrait"
+        record = ClipRecord(
+            text=said.strip(),
+            seconds=len(sound) / SAMPLE_RATE,
+            motion=kind,
+            source=path.relative_to(root).as_posix(),
+            quality=quality.figures,
+        )
+        mel = log_mel(torch.from_numpy(sound)).numpy()[: frames * 15 // 4]
+        return Clip(record, mel.astype(np.float16), made.motion, made.given, made.extra)
+
+    def _motion(self, path: Path, landmarks: Floats, latents: Floats, frames: int) -> Motion:
+        if self.networks is None:
+            return Motion(latents, None, {})
+        read = list(read_pictures(path, self.limits.longest))
+        starts = np.array([picture.start for picture in read])
+        shown = np.searchsorted(starts, np.arange(frames) / MOTION_RATE + 1e-6, side="right") - 1
+        pictures = [read[max(0, index)].rgb for index in shown]
+        source = video_source(self.networks, pictures, landmarks[:frames], path.stem)
+        expression = source.track.expression
+        seen = source.motion
+        pose = torch.stack([seen.pitch, seen.yaw, seen.roll], dim=1)
+        extra = {
+            "pose": torch.cat([pose, seen.t, seen.scale], dim=1).cpu().numpy(),
+        }
+        mouth, rest = (
+            expression[:, points].reshape(frames, -1).astype(np.float32) for points in (MOUTH, REST)
+        )
+        return Motion(mouth, rest, extra)
+
+
+def key_of(path: Path, root: Path) -> str:
+    """A clip's key: its path in the folder, in the letters that keys may have."""
+    name = path.relative_to(root).with_suffix("").as_posix()
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
