@@ -43,7 +43,7 @@ pytest: $(VENV)/.parity
 
 parity-env: $(VENV)/.parity
 
-# Half an hour. Each run tries others; what fails is remembered in .hypothesis and tried first.
+# Ten minutes. Each run tries others; what fails is remembered in .hypothesis and tried first.
 fuzz: $(VENV)/.dev
 	$(BIN)/pytest -m hypothesis --hypothesis-profile thorough --timeout 3600 \
 		tests/test_protocol*.py tests/test_serve_*.py

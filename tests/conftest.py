@@ -8,6 +8,8 @@ from hypothesis import settings
 
 # Timing of a shared machine must not decide a property test, and a failure must come back.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
+# `make fuzz` looks for what a hundred examples do not find, and for others each time.
+settings.register_profile("thorough", deadline=None, max_examples=3_000, print_blob=True)
 settings.load_profile("repeatable")
 
 # Toy networks are too small to gain from more threads, and other processes share the cores.

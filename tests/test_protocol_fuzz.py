@@ -11,7 +11,7 @@ import asyncio
 import json
 import random
 import struct
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
@@ -19,29 +19,14 @@ from hypothesis import strategies as st
 
 from jamflow_rt import protocol
 from jamflow_rt.errors import InvalidInput
-from jamflow_rt.protocol import ErrorEvent, MediaFrame, MediaKind, MotionPayload, Protocol
+from jamflow_rt.protocol import ErrorEvent, MotionPayload, Protocol
 from jamflow_rt.serve.greeting import Greeting
 from tests.conversation_fakes import Talk, settle
-from tests.protocol_examples import CLIENT_EVENTS
+from tests.damage import damaged, damaged_media
 
 DAMAGED_TALKS, MADE_UP_TALKS, BINARY_TALKS = 430, 10, 80
 TALK: Final = 20
 """Messages of one example, to one protocol: what one leaves behind the next one meets."""
-
-VALID: Final = [
-    *(protocol.dump_event(event) for event in CLIENT_EVENTS),
-    *(protocol.dump_event(event.model_copy(update={"event_id": "é1"})) for event in CLIENT_EVENTS),
-]
-ODD: Final[list[Any]] = [
-    *(None, True, False, 0, -1, 0.5, 2**31, 2**63, 10**400, 1e308, float("nan"), float("inf")),
-    *("", "0", "response.create", "a" * 300, "\x00", "\u2028", "😀", "AAAA", "=" * 8),
-    *([], [[]], [1, [2]], {}, {"type": "response.create"}, [[0.5] * 7], [[1e39] * 7]),
-]
-RAW: Final = [
-    *(b"", b"\x00", b"\xff\xfe", b"{", b"[]", b"null", b'"x"', b"\xef\xbb\xbf{}"),
-    *(b"[" * 60_000, b'{"a":' * 9_000, b"[" * 200 + b"]" * 200, b"1" * 5_000, b" " * 70_000),
-    *(b'"\\ud800"', b'{"type":"\\ud83d\\ude00"}', b'{"type":"response.create","input":"\\udc00"}'),
-]
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -67,74 +52,6 @@ PAYLOADS = st.integers(0, 20).flatmap(
         lambda rest: struct.pack(">H", size) + rest
     )
 )
-
-
-def damaged(chance: random.Random) -> str | bytes:
-    """A valid message with one to three things wrong with it, or with none."""
-    kind = chance.randrange(10)
-    if kind == 0:
-        return chance.choice(RAW)
-    text = chance.choice(VALID)
-    if kind <= 3:
-        return text
-    if kind <= 5:
-        return damaged_bytes(text.encode(), chance)
-    return damaged_object(json.loads(text), chance)
-
-
-def damaged_bytes(data: bytes, chance: random.Random) -> bytes:
-    """Bytes flipped, lost, doubled, or others between them."""
-    for _ in range(chance.randint(1, 3)):
-        place = chance.randrange(len(data) + 1)
-        match chance.randrange(5):
-            case 0 if data:
-                place %= len(data)
-                wrong = data[place] ^ (1 << chance.randrange(8))
-                data = data[:place] + bytes([wrong]) + data[place + 1 :]
-            case 1:
-                data = data[:place] + data[place + chance.randint(1, 9) :]
-            case 2:
-                data = data[:place] + chance.randbytes(chance.randint(1, 4)) + data[place:]
-            case 3:
-                data = data[:place]
-            case _:
-                data = data + data[place:]
-    return data
-
-
-def damaged_object(event: dict[str, Any], chance: random.Random) -> str:
-    """Keys lost, doubled, renamed, and values of another kind."""
-    keys = list(event)
-    again = ""
-    for _ in range(chance.randint(1, 3)):
-        key = chance.choice(keys)
-        match chance.randrange(6):
-            case 0:
-                event.pop(key, None)
-            case 1:
-                event[key + chance.choice(["", "s", " ", "\x00", "é"])] = chance.choice(ODD)
-            case 2:
-                again = f", {json.dumps(key)}: {json.dumps(chance.choice(ODD))}"
-            case 3:
-                event[key] = {key: event.get(key)}
-            case 4:
-                event[key] = [event.get(key)] * chance.randint(0, 3)
-            case _:
-                event[key] = chance.choice(ODD)
-    text = json.dumps(event, ensure_ascii=chance.random() < 0.5)
-    return text[:-1] + again + "}" if event else text
-
-
-def damaged_media(chance: random.Random) -> bytes:
-    """A binary frame with something wrong with it, or with nothing."""
-    frame = MediaFrame(
-        chance.choice([MediaKind.INPUT_AUDIO, *MediaKind]),
-        chance.getrandbits(32),
-        chance.getrandbits(64),
-        chance.randbytes(chance.choice([0, 1, 2, 3, 54, 56, 640, 70_000])),
-        chance.random() < 0.5,
-    ).pack()
-    return damaged_bytes(frame, chance) if chance.random() < 0.7 else frame
 
 
 def check(answer: protocol.Received) -> None:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from jamflow_rt.config import IceServer, ServerConfig
 from jamflow_rt.serve.ice import IceServers, rtc_configuration
+from jamflow_rt.serve.offer import read_offer
 from jamflow_rt.serve.webrtc import Viewer
 from tests.coturn import MISSING, PROGRAM, SECRET, turn_server
 from tests.serve_fakes import FakeSession
@@ -62,7 +63,7 @@ async def test_a_client_behind_a_relay_sees_and_hears(
     offer = client.localDescription.sdp
     assert candidates(offer)
     assert all(" typ relay" in line for line in candidates(offer))
-    answer = await viewer.answer(offer)
+    answer = await viewer.answer(read_offer(offer))
     task = viewer.start()
     await client.setRemoteDescription(RTCSessionDescription(answer, "answer"))
     async with asyncio.timeout(30):
@@ -79,7 +80,7 @@ async def test_the_server_offers_its_relay_as_well(turn_port: int) -> None:
     servers = make_servers(turn_port)
     client = await gathered(servers)
     viewer = Viewer(FakeSession.as_session(), max_text=100, ice_servers=servers.for_server())
-    answer = await viewer.answer(client.localDescription.sdp)
+    answer = await viewer.answer(read_offer(client.localDescription.sdp))
     assert any(" typ relay" in line for line in candidates(answer))
     await client.close()
     await viewer.aclose()

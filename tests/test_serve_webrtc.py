@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,9 +24,10 @@ from starlette.applications import Starlette
 
 from jamflow_rt.config import ServerConfig
 from jamflow_rt.errors import InvalidInput, NotSupported
-from jamflow_rt.serve import webrtc
+from jamflow_rt.serve import sweeping, webrtc
 from jamflow_rt.serve.app import create_app
 from jamflow_rt.serve.conversation import Conversation
+from jamflow_rt.serve.offer import read_offer
 from jamflow_rt.serve.trickle import MAX_CANDIDATES, Fragment, parse_fragment
 from jamflow_rt.serve.webrtc import Viewer
 from tests.serve_fakes import FakeAvatar, FakeSession
@@ -290,7 +293,7 @@ class Trickler:
         self.user = next(line for line in lines if line.startswith("a=ice-ufrag:"))
         late = ("a=candidate:", "a=end-of-candidates")
         offer = "\r\n".join([line for line in lines if not line.startswith(late)] + [""])
-        answer = await self.viewer.answer(offer)
+        answer = await self.viewer.answer(read_offer(offer))
         await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     def fragment(self, *candidates: str, user: str | None = None) -> Fragment:
@@ -362,12 +365,29 @@ async def test_names_that_must_be_resolved_do_not_hold_the_answer_back(
     offer = trickler.connection.localDescription.sdp
     first = next(line for line in offer.splitlines() if line.startswith("a=candidate:"))
     hidden = "a=candidate:9 1 udp 2113937151 4c3b-11.local 50001 typ host"
-    answer = await trickler.viewer.answer(offer.replace(first, f"{first}\r\n{hidden}"))
+    answer = await trickler.viewer.answer(read_offer(offer.replace(first, f"{first}\r\n{hidden}")))
     assert added == []
     assert "m=video" in answer
     await until(lambda: len(added) == 2)
     assert added == ["4c3b-11.local", "end"]
     await trickler.aclose()
+
+
+async def test_of_a_viewer_that_has_left_nothing_stays(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "PATIENCE", 0.1)
+    gc.disable()
+    try:
+        await peer.connect()
+        (viewer,) = map(weakref.ref, peer.server.app.state.viewers)
+        await peer.loudness(5)
+        await peer.server.http.delete(peer.location)
+        # The fake remembers its sessions, and these who listened to them.
+        peer.server.avatar.sessions.clear()
+        await until(lambda: viewer() is None)
+    finally:
+        gc.enable()
 
 
 async def test_a_conversation_can_be_given(server: Server) -> None:

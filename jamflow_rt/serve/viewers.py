@@ -12,8 +12,9 @@ from jamflow_rt.errors import Overloaded
 from jamflow_rt.serve.auth import Grant
 from jamflow_rt.serve.greeting import Greeting
 from jamflow_rt.serve.ice import IceServers
+from jamflow_rt.serve.offer import read_offer
 from jamflow_rt.serve.reception import Reception
-from jamflow_rt.serve.webrtc import Viewer, offered_kinds
+from jamflow_rt.serve.webrtc import Viewer
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Viewers:
         for watching, Overloaded when the server or the subject has no room.
         """
         self._reception.check_names(portrait, voice, grant)
-        offered_kinds(sdp)
+        offer = read_offer(sdp)
         session = await self._reception.open(portrait, voice, True, grant, "webrtc")
         greeting = Greeting(voice=voice, portrait=portrait, media="webrtc")
         viewer: Viewer | None = None
@@ -67,7 +68,7 @@ class Viewers:
                 ice_servers=self._ice.for_server(),
                 converse=lambda send: self._reception.converse(session, grant, greeting, send),
             )
-            answer = await viewer.answer(sdp)
+            answer = await viewer.answer(offer)
         except BaseException:
             await (session if viewer is None else viewer).aclose()
             raise

@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, TypeAlias
 
 from aiortc import RTCDataChannel, RTCIceCandidate, RTCPeerConnection, RTCSessionDescription
-from aiortc.sdp import SessionDescription
 
 from jamflow_rt.config import IceServer
 from jamflow_rt.errors import InvalidInput, NotSupported
@@ -17,10 +16,11 @@ from jamflow_rt.serve.conversation import Conversation, Reason
 from jamflow_rt.serve.encoder import VideoEncoder
 from jamflow_rt.serve.ice import rtc_configuration
 from jamflow_rt.serve.logs import session_log
+from jamflow_rt.serve.offer import Offer
 from jamflow_rt.serve.race import race
 from jamflow_rt.serve.sending import send_tracks, until_silent
 from jamflow_rt.serve.tracks import Feed, PictureTrack, SoundTrack
-from jamflow_rt.serve.trickle import MAX_CANDIDATES, Fragment, detach_slow
+from jamflow_rt.serve.trickle import MAX_CANDIDATES, Fragment
 from jamflow_rt.stream.session import Session
 
 logger = logging.getLogger(__name__)
@@ -35,18 +35,6 @@ CLOSE_SECONDS: Final = 5.0
 
 Converse: TypeAlias = Callable[[Callable[[str], None]], Conversation]
 """Makes a viewer's conversation of the function that sends it a message."""
-
-
-def offered_kinds(sdp: str) -> set[str]:
-    """Which of "audio" and "video" an SDP offer asks for. Raises InvalidInput for neither."""
-    try:
-        kinds = {media.kind for media in SessionDescription.parse(sdp).media}
-    # aiortc's parser raises whatever its string handling meets: ValueError, IndexError, …
-    except Exception as error:
-        raise InvalidInput("The body is not an SDP offer.") from error
-    if not kinds & {"audio", "video"}:
-        raise InvalidInput("The SDP offer has neither an audio nor a video section.")
-    return kinds & {"audio", "video"}
 
 
 class Viewer:
@@ -91,23 +79,22 @@ class Viewer:
         self._peer.on("connectionstatechange", self._on_state)
         self._peer.on("datachannel", self._on_channel)
 
-    async def answer(self, sdp: str) -> str:
+    async def answer(self, offer: Offer) -> str:
         """Answer an offer with our SDP, candidates included. Raises InvalidInput."""
         # Only what was offered: aiortc would wait for the transport of the rest for ever.
-        send_tracks(self._peer, self._sound, self._picture, offered_kinds(sdp))
-        quick, slow = detach_slow(sdp)
+        send_tracks(self._peer, self._sound, self._picture, offer.kinds)
         try:
-            await self._peer.setRemoteDescription(RTCSessionDescription(quick, "offer"))
+            await self._peer.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             await self._peer.setLocalDescription(await self._peer.createAnswer())
-        # As in offered_kinds; also codecs that do not meet, and fingerprints that are missing.
+        # As in read_offer; also codecs that do not meet, and fingerprints that are missing.
         except Exception as error:
             logger.info("offer refused: %s", error)
             raise InvalidInput(
                 "The SDP offer cannot be answered; it must offer VP8 and Opus over DTLS."
             ) from error
-        self._ice_users = _ice_users(sdp)
-        if slow is not None:
-            self._add_later(slow)
+        self._ice_users = offer.ice_users
+        if offer.slow is not None:
+            self._add_later(offer.slow)
         return self._peer.localDescription.sdp
 
     def trickle(self, fragment: Fragment) -> None:
@@ -148,6 +135,9 @@ class Viewer:
                 await self._peer.close()
         except TimeoutError:
             logger.warning("viewer %s: the peer connection did not close in time", self.id)
+        # Whatever it stumbles over, the session ends and its place is free.
+        except Exception:
+            logger.exception("viewer %s: the peer connection did not close", self.id)
         finally:
             await self._session.aclose()
 
@@ -223,8 +213,3 @@ class Viewer:
     def _send(self, message: str) -> None:
         if self._channel is not None and self._channel.readyState == "open":
             self._channel.send(message)
-
-
-def _ice_users(sdp: str) -> frozenset[str]:
-    sections = [media.ice for media in SessionDescription.parse(sdp).media]
-    return frozenset(ice.usernameFragment for ice in sections if ice and ice.usernameFragment)

@@ -370,7 +370,7 @@ def test_a_context_lost_twice_is_prepared_once(page: Page) -> None:
     wide = draw(page, STATES["wide"])
     textures = page.evaluate("count_textures()")
     # The pictures for the first time are not decoded yet when it is lost again.
-    page.evaluate("(async () => { await lose(); await restore(); await lose(); await restore() })()")
+    page.evaluate("lose().then(restore).then(lose).then(restore)")
     shows(page, wide)
     page.evaluate("settle()")
     assert page.evaluate("count_textures()") == textures
