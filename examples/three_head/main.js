@@ -1,6 +1,7 @@
 /** A head of your own, moved by the ARKit stream of a jamflow_rt server. */
 
 import { JamflowAvatar } from "jamflow-avatar";
+import { Badge } from "jamflow-avatar/render/badge.js";
 import { MotionSpace } from "jamflow-avatar/render/motion_space.js";
 import * as THREE from "three";
 
@@ -15,6 +16,7 @@ const text = /** @type {HTMLInputElement} */ (document.querySelector("#text"));
 const audio = /** @type {HTMLAudioElement} */ (document.querySelector("audio"));
 
 const renderer = new THREE.WebGLRenderer({ canvas, antialias: true });
+const context = /** @type {WebGL2RenderingContext} */ (renderer.getContext());
 const scene = new THREE.Scene();
 scene.background = new THREE.Color(0xe9edf0);
 const camera = new THREE.PerspectiveCamera(30, 1, 0.1, 20);
@@ -25,6 +27,9 @@ camera.position.y = -0.15;
 const head = makeHead();
 scene.add(head, sun, new THREE.HemisphereLight(0xffffff, 0xb58b76, 1.6));
 
+/** Marks the picture as made by a machine, if the server wants that. @type {Badge | null} */
+let badge = null;
+
 renderer.setAnimationLoop(() => {
   const { clientWidth: width, clientHeight: height } = canvas;
   renderer.setPixelRatio(devicePixelRatio);
@@ -34,6 +39,10 @@ renderer.setAnimationLoop(() => {
   camera.position.z = 5.4 / Math.min(1, width / height);
   camera.updateProjectionMatrix();
   renderer.render(scene, camera);
+  // It draws into the same context; three.js must neither disturb it nor rely on what it leaves.
+  renderer.resetState();
+  badge?.draw();
+  renderer.resetState();
 });
 
 /** @param {import("jamflow-avatar/render/motion_space.js").FaceState} face */
@@ -56,6 +65,7 @@ async function connect() {
   avatar.on("error", ({ message }) => (status.textContent = message));
   avatar.attach(audio);
   await avatar.connect();
+  if (avatar.session?.badge) badge ??= new Badge(context);
   return avatar;
 }
 
