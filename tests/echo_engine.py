@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from jamflow_rt.beats import MEL_PER_MOTION, N_MELS
-from jamflow_rt.codec.mel import SILENCE
 from jamflow_rt.codec.vocoder import Vocoder
+from jamflow_rt.codec.whitening import SILENCE
 from jamflow_rt.config import Voice
 from jamflow_rt.flow.window import Window, WindowResult
 from jamflow_rt.stream.engine import Engine

@@ -11,9 +11,9 @@ import numpy as np
 
 from jamflow_rt.beats import BEAT_MEL, HOP, N_MELS
 from jamflow_rt.codec.face import N_LANDMARKS, FaceState
-from jamflow_rt.codec.mel import SILENCE
 from jamflow_rt.codec.motion import POSE_SIZE, MotionSpace
 from jamflow_rt.codec.vocoder import Vocoder
+from jamflow_rt.codec.whitening import SILENCE
 from jamflow_rt.config import Voice, WindowConfig
 from jamflow_rt.errors import Failed, InvalidInput
 from jamflow_rt.flow.window import Window, WindowResult

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jamflow_rt.codec.face import FaceState
-from jamflow_rt.codec.mel import SILENCE
+from jamflow_rt.codec.whitening import SILENCE
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.stream.given_motion import MotionSource, check_motion, motion_cells
 from tests.stream_fakes import toy_space

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, HOP, MEL_RATE
-from jamflow_rt.codec.mel import SILENCE
+from jamflow_rt.codec.whitening import SILENCE
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.train.joint_data import JointData, ids_on_frames
 from jamflow_rt.train.sound_data import corpus_voices, open_shards

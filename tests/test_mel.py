@@ -5,16 +5,8 @@ import pytest
 import torch
 
 from jamflow_rt.beats import HOP, N_MELS, SAMPLE_RATE
-from jamflow_rt.codec.mel import (
-    FLOOR,
-    SILENCE,
-    filterbank,
-    log_mel,
-    mel_of,
-    silence_mel,
-    unwhiten,
-    whiten,
-)
+from jamflow_rt.codec.mel import filterbank, log_mel, mel_of, unwhiten, whiten
+from jamflow_rt.codec.whitening import FLOOR, SILENCE, silence_mel
 
 
 def test_the_filterbank_is_htk_without_area_normalisation() -> None:

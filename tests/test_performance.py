@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, HOP
-from jamflow_rt.codec.mel import SILENCE
+from jamflow_rt.codec.whitening import SILENCE
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.flow.noise import window_noise
 from jamflow_rt.stream.given_motion import check_motion, motion_cells

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_SAMPLES, HOP
-from jamflow_rt.codec.mel import SILENCE
+from jamflow_rt.codec.whitening import SILENCE
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.stream import reference as module
 from jamflow_rt.stream.reference import Reference, check_reference

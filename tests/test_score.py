@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jamflow_rt.codec.mel import SILENCE, silence_mel
+from jamflow_rt.codec.whitening import SILENCE, silence_mel
 from jamflow_rt.stream.score import Cell, Score
 
 

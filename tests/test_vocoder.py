@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jamflow_rt.beats import HOP, N_MELS
-from jamflow_rt.codec.mel import SILENCE
 from jamflow_rt.codec.vocoder import HarmonicVocoder
+from jamflow_rt.codec.whitening import SILENCE
 from tests.toy import toy_vocoder
 
 VOCODER = toy_vocoder()

@@ -7,7 +7,7 @@ import numpy as np
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION
 from jamflow_rt.bench.sentences import LONG_SENTENCE
 from jamflow_rt.bundle import Bundle
-from jamflow_rt.codec.mel import silence_mel
+from jamflow_rt.codec.whitening import silence_mel
 from jamflow_rt.flow.noise import window_noise
 from jamflow_rt.flow.window import Window
 

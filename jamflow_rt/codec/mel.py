@@ -16,15 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from jamflow_rt.beats import HOP, N_FFT, N_MELS, SAMPLE_RATE
-
-FLOOR = 1e-5
-
-# Average and spread of the log-mel over the training corpus. The network works on whitened mels.
-MEAN = -3.46
-STD = 4.30
-
-SILENCE = (math.log(FLOOR) - MEAN) / STD
-"""The whitened mel of digital silence, the same in every band."""
+from jamflow_rt.codec.whitening import FLOOR, MEAN, STD
 
 
 def _hertz_to_mel(hertz: float) -> float:
@@ -87,8 +79,3 @@ def mel_of(sound: NDArray[np.float32]) -> NDArray[np.float32]:
     padded = functional.pad(torch.from_numpy(sound), (N_FFT // 2, N_FFT // 2))
     mel = log_mel(padded)[N_FFT // 2 // HOP :][: len(sound) // HOP]
     return np.asarray(whiten(mel).numpy(), np.float32)
-
-
-def silence_mel(frames: int) -> NDArray[np.float32]:
-    """Whitened mel (frames, 100) of digital silence."""
-    return np.full((frames, N_MELS), SILENCE, np.float32)

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jamflow_rt.beats import HOP, N_FFT, N_MELS
-from jamflow_rt.codec.mel import SILENCE
 from jamflow_rt.codec.source import advance_phase, noise_table, per_sample, pulse_train
+from jamflow_rt.codec.whitening import SILENCE
 
 Floats = NDArray[np.float32]
 

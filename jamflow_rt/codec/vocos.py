@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jamflow_rt.beats import HOP, N_FFT, N_MELS
-from jamflow_rt.codec.mel import SILENCE, unwhiten
+from jamflow_rt.codec.mel import unwhiten
 from jamflow_rt.codec.vocoder import Floats
+from jamflow_rt.codec.whitening import SILENCE
 from jamflow_rt.weights.reading import load_strictly, read_tensors
 
 _LOUDEST = 1e2

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION
-from jamflow_rt.codec.mel import silence_mel
 from jamflow_rt.codec.space import Space
+from jamflow_rt.codec.whitening import silence_mel
 from jamflow_rt.config import WindowConfig
 from jamflow_rt.flow.noise import window_noise
 from jamflow_rt.flow.window import Window

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, BEAT_SAMPLES
 from jamflow_rt.codec.face import N_LANDMARKS, FaceState
-from jamflow_rt.codec.mel import silence_mel
 from jamflow_rt.codec.space import Space
+from jamflow_rt.codec.whitening import silence_mel
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.stream.score import Cell, Floats
 from jamflow_rt.stream.sources import Piece

@@ -27,8 +27,9 @@ from jamflow_rt.beats import (
     N_MELS,
     SAMPLE_RATE,
 )
-from jamflow_rt.codec.mel import STD, mel_of, silence_mel
+from jamflow_rt.codec.mel import mel_of
 from jamflow_rt.codec.pcm import check_pcm
+from jamflow_rt.codec.whitening import STD, silence_mel
 from jamflow_rt.config import Voice
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.flow.noise import window_noise

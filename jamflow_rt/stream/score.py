@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jamflow_rt.beats import BEAT_MEL, N_MELS
 from jamflow_rt.codec.face import FaceState
-from jamflow_rt.codec.mel import silence_mel
+from jamflow_rt.codec.whitening import silence_mel
 
 Floats = NDArray[np.float32]
 

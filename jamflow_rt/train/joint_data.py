@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, MEL_RATE, N_MELS
-from jamflow_rt.codec.mel import mel_of, silence_mel
+from jamflow_rt.codec.mel import mel_of
 from jamflow_rt.codec.motion import POSE_SIZE, MotionSpace
+from jamflow_rt.codec.whitening import silence_mel
 from jamflow_rt.config import Voice
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.flow.masking import draw_pattern, draw_task

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, MEL_RATE
-from jamflow_rt.codec.mel import STD
 from jamflow_rt.codec.motion import MotionSpace
+from jamflow_rt.codec.whitening import STD
 from jamflow_rt.text.phonemes import vocabulary
 from jamflow_rt.train.forced_alignment import TimedPhone
 from jamflow_rt.train.gestures import find_accents, gesture_tracks
