@@ -141,6 +141,29 @@ async def test_what_leaves_late_is_planned_on_the_media_clock(
     assert planned == pytest.approx([0.0, 0.04, 0.08, 0.12])
 
 
+async def test_a_stall_is_a_gap_in_rtp_time_and_not_a_delay_of_all_that_follows(
+    tracks: Tracks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    pts, planned = [], []
+    # The second frame is made up for, the third is not: the media clock begins anew there.
+    for index, late in enumerate((0.0, 0.8, 2.33, 2.33)):
+        with monkeypatch.context() as clock:
+            clock.setattr(loop, "time", lambda at=start + 0.04 * index + late: at)
+            tracks.feed.push(make_frame(index, speech_id="s"))
+        picture = await tracks.picture.lane.get()
+        first = await tracks.sound.lane.get()
+        await tracks.sound.lane.get()
+        assert picture.pts / 90_000 == pytest.approx(first.pts / 48_000)
+        assert picture.planned - first.planned == pytest.approx(SOUND_DELAY)
+        pts.append(first.pts / 48_000)
+        planned.append(first.planned - start)
+    assert pts == pytest.approx([0.0, 0.04, 2.4, 2.44], abs=0.011)
+    # The reports stay on one line.
+    assert np.array(planned) - pts == pytest.approx([0.0] * 4)
+
+
 async def test_a_track_tells_what_was_planned_for_its_last_packet(tracks: Tracks) -> None:
     assert tracks.sound.planned is tracks.picture.planned is None
     tracks.feed.push(make_frame(0))

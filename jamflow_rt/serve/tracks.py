@@ -9,6 +9,10 @@ Browsers learn which sound belongs to which picture from sender reports, where a
 really *sent* a packet. A picture leaves later than its sound, and a busy machine sends late. So
 each track remembers when its last packet was to leave by the media clock (`planned`), for the
 reports to say that instead.
+
+After a stall the media clock goes on where it was (jamflow_rt.stream.clock). RTP's time leaps over
+the stall then: to receivers it is a gap. If all that follows came late instead, they would buffer
+that much, and let go of it over minutes.
 """
 
 from __future__ import annotations
@@ -38,12 +42,15 @@ from jamflow_rt.serve.resample import DELAY, Doubler
 from jamflow_rt.stream.media import Frame
 
 PACKET_SECONDS: Final = 0.02
+PACKETS_PER_PICTURE: Final = 2
 PICTURE_LAG: Final = 0.032
 """Seconds from a sound's leaving to its picture's. Without it, headless Chromium plays sound
 25 ms after pictures sent together with it, and real loudspeakers later still."""
 OPUS_DELAY: Final = 312
 """Samples at 48 kHz that Opus looks ahead (RFC 6716, section 2.1: 6.5 ms); decoders in browsers
 play them as silence first."""
+STALL: Final = 1.1
+"""Seconds: the media clock makes up for what it lets go up to a second late, and for no more."""
 SOUND_DELAY: Final = DELAY / SAMPLE_RATE + OPUS_DELAY / SOUND_CLOCK
 """7.2 ms: by so much decoded sound is late behind the time stamps of its packets; the planned time
 of pictures allows for it."""
@@ -134,12 +141,19 @@ class SoundTrack(MediaStreamTrack):
         self._doubler = Doubler()
         self._encoder = SoundEncoder()
 
-    def push(self, frame: Frame, due: float, planned: float = 0.0) -> None:
-        """Queue the two packets of a frame's sound; the first leaves at `due`."""
+    def push(self, frame: Frame, due: float, planned: float = 0.0, skipped: int = 0) -> None:
+        """Queue the two packets of a frame's sound; the first leaves at `due`.
+
+        Args:
+            frame: with its time on the media clock.
+            due: on the event loop's clock.
+            planned: as in `Timed`.
+            skipped: packets that a stall left out, by which RTP's time is ahead of the media clock's.
+        """
         doubled = self._doubler.push(frame.sound)
         pcm = np.round(np.clip(doubled, -1.0, 1.0) * 32767.0).astype(np.int16)
-        start = round(frame.time * MOTION_RATE) * 2
-        for half in range(2):
+        start = round(frame.time * MOTION_RATE) * PACKETS_PER_PICTURE + skipped
+        for half in range(PACKETS_PER_PICTURE):
             self.lane.put(
                 Timed(
                     pcm[half * PACKET_SAMPLES : (half + 1) * PACKET_SAMPLES],
@@ -175,10 +189,11 @@ class PictureTrack(MediaStreamTrack):
         self.lane: Lane[NDArray[np.uint8]] = Lane(limit=2)
         self._keyframe = True
 
-    def push(self, frame: Frame, due: float, planned: float = 0.0) -> None:
-        """Queue a frame's picture, to leave at `due`."""
+    def push(self, frame: Frame, due: float, planned: float = 0.0, skipped: int = 0) -> None:
+        """Queue a frame's picture, to leave at `due`; the arguments are those of the sound."""
         if frame.picture is not None:
-            pts = round(frame.time * MOTION_RATE) * TICKS_PER_PICTURE
+            packets = round(frame.time * MOTION_RATE) * PACKETS_PER_PICTURE + skipped
+            pts = packets * TICKS_PER_PICTURE // PACKETS_PER_PICTURE
             self.lane.put(Timed(frame.picture, due, pts, frame.epoch, planned))
 
     def request_keyframe(self) -> None:
@@ -215,12 +230,18 @@ class Feed:
         self._picture = picture
         # The event loop's time at the start of the media clock, as the first frame tells.
         self._begin: float | None = None
+        # Packets that were never sent, because the media clock stood still.
+        self._skipped = 0
 
     def push(self, frame: Frame) -> None:
         """Queue a frame that is due now."""
         now = asyncio.get_running_loop().time()
         if self._begin is None:
             self._begin = now - frame.time
-        planned = self._begin + frame.time
-        self._sound.push(frame, now, planned)
-        self._picture.push(frame, now + PICTURE_LAG, planned + SOUND_DELAY)
+        planned = self._begin + frame.time + self._skipped * PACKET_SECONDS
+        if (late := now - planned) > STALL:
+            skipped = round(late / PACKET_SECONDS)
+            self._skipped += skipped
+            planned += skipped * PACKET_SECONDS
+        self._sound.push(frame, now, planned, self._skipped)
+        self._picture.push(frame, now + PICTURE_LAG, planned + SOUND_DELAY, self._skipped)

@@ -15,10 +15,13 @@ const GOOD_MS = 8;
 const BROWSER_MS = 35;
 /** One step: a picture that stands still for longer would be seen. */
 const STEP_MS = 80;
-/** What counts as a picture's delay beside waiting: it is decoded and drawn. */
+/** What counts as a picture's delay beside waiting: it is decoded and drawn. At least, and at most. */
 const DRAWING_MS = 20;
+const SLOW_DRAWING_MS = 60;
+/** Pictures are not held for longer than sound has to wait and this, for slow loudspeakers. */
+const MOST_PICTURES_MS = 400;
 /** Sound is not held for longer than it has to wait anyway and this. */
-const MOST_MS = 70;
+const MOST_SOUND_MS = 70;
 /** How often sound must have been early and its buffer steady, before it is held: 8 s. */
 const PATIENCE = 32;
 /** A buffer that has shrunk by more than this is not steady. */
@@ -48,20 +51,20 @@ export class Balance {
     this.#before = sound;
     // The browser holds more by itself now, and what it then lets go of shall not be kept; or it
     // holds much less than when this was set.
-    if (soundNeeded >= this.sound || soundNeeded < this.sound - MOST_MS) this.sound = 0;
+    if (soundNeeded >= this.sound || soundNeeded < this.sound - MOST_SOUND_MS) this.sound = 0;
     if (offset <= GOOD_MS || offset > BROWSER_MS || shrinking) this.#early = 0;
     if (Math.abs(offset) <= GOOD_MS) return;
-    const step = Math.max(-STEP_MS, Math.min(STEP_MS, offset));
+    const step = clamp(offset, -STEP_MS, STEP_MS);
     if (step < 0 && this.sound) {
       this.sound = Math.max(0, this.sound + step);
     } else if (step < 0 || this.pictures) {
-      // The browser is slow to hold pictures for less; until it does, this does not grow.
-      const delay = Math.max(this.pictures, pictures + DRAWING_MS);
-      this.pictures = Math.max(0, delay - step);
+      // From how they waited, for what was wanted last may not be so yet.
+      const delay = clamp(this.pictures, pictures + DRAWING_MS, pictures + SLOW_DRAWING_MS);
+      this.pictures = clamp(delay - step, 0, soundNeeded + MOST_PICTURES_MS);
     }
     if (step > 0 && offset <= BROWSER_MS && !shrinking && ++this.#early >= PATIENCE) {
       this.#early = 0;
-      this.sound = Math.min(soundNeeded + MOST_MS, Math.max(this.sound, sound) + step);
+      this.sound = Math.min(soundNeeded + MOST_SOUND_MS, Math.max(this.sound, sound) + step);
     }
   }
 }
@@ -99,6 +102,15 @@ export class LipSync {
     hold(audio, this.#balance.sound);
     hold(video, this.#balance.pictures);
   }
+}
+
+/**
+ * @param {number} value
+ * @param {number} least
+ * @param {number} most
+ */
+function clamp(value, least, most) {
+  return Math.max(least, Math.min(most, value));
 }
 
 /** @typedef {{ playout: number, count: number, delay: number, least: number }} Totals */

@@ -115,6 +115,22 @@ test("pictures are not held for longer than can be overlooked, at once", () => {
   assert.equal(balance.pictures, 120);
 });
 
+test("a browser that has not held pictures yet is waited for", () => {
+  const balance = new Balance();
+  const held = { offset: -60, sound: 100, soundNeeded: 100, pictures: 12 };
+  for (let at = 0; at < 20; at++) balance.update(held);
+  assert.ok(balance.pictures <= 12 + 60 + 60, `${balance.pictures} ms`);
+});
+
+test("pictures are not held much longer than sound has to wait", () => {
+  const browser = new Browser();
+  // After a long stall both waited for seconds.
+  browser.sound = browser.delay = 2900;
+  browser.balance.pictures = 2900;
+  browser.seconds(60);
+  assert.ok(browser.delay < 500 && browser.sound < 500, `${browser.delay}, ${browser.sound} ms`);
+});
+
 test("a browser that is slow to show pictures earlier is waited for", () => {
   const browser = new Browser({ slow: 5 });
   browser.needed = 90;
