@@ -306,6 +306,19 @@ def test_the_page_fits(browser: Browser, server: Server, tmp_path: Path, size: s
             assert box is not None, name
             assert box["x"] >= 0 and box["x"] + box["width"] <= width, name
             assert box["y"] >= 0 and box["y"] + box["height"] <= height, name
+        # Whether it is a machine can be seen whatever else there is to see.
+        page.locator("#microphone").click()
+        expect(page.locator("#live")).to_be_visible(timeout=WAIT)
+        if size == "phone":
+            live, made = page.locator("#live").bounding_box(), page.locator("#made").bounding_box()
+            assert live is not None and made is not None
+            assert made["y"] + made["height"] <= live["y"]
+        else:
+            captions = page.locator(".captions").bounding_box()
+            assert captions is not None
+            # The badge and its margin have a tenth of the picture.
+            badge = stage["x"] + 0.89 * stage["width"]
+            assert captions["x"] + captions["width"] <= badge
         if size == "phone":
             # Thumbs need 44 pixels.
             for name in ("#send", "#microphone", "#panel-open"):
@@ -314,6 +327,8 @@ def test_the_page_fits(browser: Browser, server: Server, tmp_path: Path, size: s
             expect(page.get_by_role("radio", name="WebRTC")).to_be_hidden()
             page.get_by_role("button", name="Settings").click()
             page.screenshot(path=tmp_path / "settings.png")
+            page.evaluate("document.querySelector('#panel').scrollTo(0, 1000)")
+            expect(page.get_by_role("button", name="Close")).to_be_in_viewport()
             page.keyboard.press("Escape")
             expect(page.get_by_role("button", name="Settings")).to_be_focused()
         expect(page.get_by_role("radio", name="WebRTC")).to_have_count(1 if size != "phone" else 0)

@@ -87,7 +87,7 @@ const transports = new Choice(element("transports", HTMLElement), (name) => {
   keep("transport", name === "auto" ? "" : name);
   void connect();
 });
-const listening = new Listening(() => avatar, showNotice);
+const listening = new Listening(() => avatar, { begin: soundOn, complain: showNotice });
 
 async function connect() {
   avatar?.close();
@@ -263,6 +263,12 @@ function showSound() {
   sound.setAttribute("aria-label", video.muted ? "Turn sound on" : "Turn sound off");
 }
 
+/** Typing and the microphone's button are gestures: sound is allowed, and wanted, from there on. */
+function soundOn() {
+  if (video.muted) video.muted = false;
+  showSound();
+}
+
 /** @param {{response_id: string, delta: string}} event */
 function showWord(event) {
   announce(captions.add(event));
@@ -323,9 +329,7 @@ async function update(changes, kept) {
 /** @param {string} sentence */
 async function say(sentence) {
   notice.hidden = true;
-  // Typing was a gesture: sound is allowed from here on.
-  if (video.muted) video.muted = false;
-  showSound();
+  soundOn();
   if (page.state !== "speaking") figures?.ask();
   try {
     const { status } = await avatar.say(sentence);

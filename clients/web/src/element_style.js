@@ -45,7 +45,7 @@ button:focus-visible { outline: 3px solid #fff; box-shadow: 0 0 0 6px var(--jamf
 .tools { position: absolute; top: 12px; right: 12px; display: flex; gap: 8px; }
 .captions {
   position: absolute;
-  inset: auto 16px 16px;
+  inset: auto 12% 16px;
   margin: 0;
   text-align: center;
   text-wrap: balance;

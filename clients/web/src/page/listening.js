@@ -20,13 +20,16 @@ export class Listening {
 
   /**
    * @param {() => JamflowAvatar} avatar The one of now.
-   * @param {(message: string) => void} complain
+   * @param {object} actions
+   * @param {() => void} actions.begin The person wants to talk.
+   * @param {(message: string) => void} actions.complain
    */
-  constructor(avatar, complain) {
+  constructor(avatar, { begin, complain }) {
     this.#avatar = avatar;
     button.addEventListener("click", async () => {
       if (this.#microphone) return this.stop();
       button.disabled = true;
+      begin();
       try {
         this.#microphone = await avatar().pushAudio("microphone", { purpose: "hear" });
         this.#show(true);
