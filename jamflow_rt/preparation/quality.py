@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jamflow_rt.beats import MOTION_RATE, SAMPLE_RATE
 from jamflow_rt.config import StrictModel
-from jamflow_rt.evaluate.sync import measure_sync
+from jamflow_rt.evaluate.sync import MOST_SHIFT, measure_sync
 
 Floats = NDArray[np.float32]
 _VAD_RATE, _VAD_BLOCK = 16_000, 512
@@ -38,9 +38,10 @@ class QualityLimits(StrictModel):
     """Share of the time in which somebody speaks."""
     most_offset: int = 4
     """Motion frames that lips and sound may be apart."""
-    sure: float = 0.25
-    """Correlation of loudness and lips from which their offset counts: of little speech, or of a
-    face that hardly moves, nothing can be told."""
+    sure: float = 2.1
+    """By so much, in units of 1/√frames, must loudness and lips agree better further apart than
+    that. Measured on 80 clips of GRID, 3 s each: none is left out wrongly, and 34 % are found
+    when their lips are made 240 ms late; of longer clips more is known."""
     shortest: float = 1.0
     longest: float = 30.0
     """Seconds."""
@@ -52,11 +53,14 @@ class Quality:
 
     seen: float
     speech: float
-    offset: int
-    """Motion frames that the lips come after the sound, where syllables agree best."""
-    agreement: float
-    """The correlation there."""
+    agreement: tuple[float, ...]
+    """Correlation of loudness and lips with the lips −8…8 motion frames after the sound."""
     seconds: float
+
+    @property
+    def offset(self) -> int:
+        """Motion frames that the lips come after the sound, where syllables agree best."""
+        return int(np.argmax(self.agreement)) - MOST_SHIFT if self.agreement else 0
 
     @property
     def figures(self) -> dict[str, float]:
@@ -65,7 +69,7 @@ class Quality:
             "seen": self.seen,
             "speech": self.speech,
             "offset": float(self.offset),
-            "agreement": self.agreement,
+            "agreement": max(self.agreement, default=0.0),
         }
 
     def fault(self, limits: QualityLimits) -> str | None:
@@ -76,9 +80,17 @@ class Quality:
             return f"face lost: seen in {self.seen:.0%}"
         if self.speech < limits.least_speech:
             return f"no speech: {self.speech:.0%} of the time"
-        if self.agreement >= limits.sure and abs(self.offset) > limits.most_offset:
+        if self._lead(limits.most_offset) * np.sqrt(self.seconds * MOTION_RATE) > limits.sure:
             return f"sync off: lips {1000 * self.offset / MOTION_RATE:+.0f} ms"
         return None
+
+    def _lead(self, most: int) -> float:
+        """By how much sound and lips agree better further apart than `most` than nearer."""
+        if not self.agreement:
+            return 0.0
+        near = np.abs(np.arange(len(self.agreement)) - MOST_SHIFT) <= most
+        agreement = np.array(self.agreement)
+        return float(agreement[~near].max(initial=-1.0) - agreement[near].max(initial=-1.0))
 
 
 def measure_quality(
@@ -93,13 +105,10 @@ def measure_quality(
         activity: hears speech.
     """
     sync = measure_sync([(sound, gaps)])
-    offset = 0 if sync is None else sync.peak
-    agreement = 0.0 if sync is None else max(sync.syllables)
     return Quality(
         seen=float(seen.mean()),
         speech=_speech(sound, activity),
-        offset=offset,
-        agreement=float(agreement),
+        agreement=() if sync is None else sync.syllables,
         seconds=len(sound) / SAMPLE_RATE,
     )
 
