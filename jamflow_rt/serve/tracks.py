@@ -148,7 +148,7 @@ class SoundTrack(MediaStreamTrack):
             frame: with its time on the media clock.
             due: on the event loop's clock.
             planned: as in `Timed`.
-            skipped: packets that a stall left out, by which RTP's time is ahead of the media clock's.
+            skipped: packets that stalls left out; RTP's time is ahead of the media clock by these.
         """
         doubled = self._doubler.push(frame.sound)
         pcm = np.round(np.clip(doubled, -1.0, 1.0) * 32767.0).astype(np.int16)
