@@ -28,11 +28,19 @@ FILES: Final = {
 }
 """Name of the network → its file in the published folder."""
 
-_RETARGETING: Final = {
+_RENAMED: Final = {
+    "module.": "",  # of the wrapper that trained on several GPUs
+    "detector.": "",
+    "resblocks_3d.3dr": "volume_blocks.",
+    "dense_motion_network.": "dense_motion.",
+    "G_middle_": "middle.",
+    "mlp_shared.0.": "mlp_shared.",
+    "conv_img.0.": "conv_img.",
     "retarget_shoulder.": "stitching.",
     "retarget_eye.": "eyes.",
     "retarget_mouth.": "lips.",
 }
+"""Part of a published name → of ours."""
 _NORMED_BY_NAME: Final = {"norm": "conv", "norm2": "conv1"}
 """A batch norm → the convolution before it."""
 
@@ -79,12 +87,8 @@ def translate(tensors: Mapping[str, Tensor]) -> Tensors:
 
 
 def _our_name(name: str) -> str:
-    """Without the wrappers' prefixes, and with our names of the small networks."""
-    name = name.replace("module.", "", 1) if "module." in name else name
-    name = name.removeprefix("detector.")
-    for theirs, ours in _RETARGETING.items():
-        if name.startswith(theirs):
-            return ours + name.removeprefix(theirs)
+    for theirs, ours in _RENAMED.items():
+        name = name.replace(theirs, ours)
     return name
 
 
@@ -128,5 +132,5 @@ def _without_batch_norm(tensors: Mapping[str, Tensor]) -> Tensors:
 def _normed_by(norm: str, tensors: Mapping[str, Tensor]) -> str | None:
     """The convolution whose output `norm` is applied to; None if it comes first."""
     stem, _, own = norm.rpartition(".")
-    conv = "compress" if stem.endswith("dense_motion_network") else _NORMED_BY_NAME.get(own)
+    conv = "compress" if stem == "dense_motion" else _NORMED_BY_NAME.get(own)
     return f"{stem}.{conv}" if conv and f"{stem}.{conv}.weight" in tensors else None

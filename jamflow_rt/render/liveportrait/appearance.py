@@ -47,11 +47,8 @@ class AppearanceExtractor(nn.Module):
             _ConvBlock(narrow, wide) for narrow, wide in zip(widths, widths[1:], strict=False)
         )
         self.second = nn.Conv2d(widths[-1], architecture.channels * self.depth, 1)
-        self.resblocks_3d = nn.ModuleDict(
-            {
-                f"3dr{number}": _VolumeBlock(architecture.channels)
-                for number in range(architecture.appearance_blocks)
-            }
+        self.volume_blocks = nn.ModuleList(
+            _VolumeBlock(architecture.channels) for _ in range(architecture.appearance_blocks)
         )
 
     def forward(self, image: Tensor) -> Tensor:
@@ -59,6 +56,6 @@ class AppearanceExtractor(nn.Module):
         for block in self.down_blocks:
             x = functional.avg_pool2d(block(x), 2)
         volume: Tensor = self.second(x).unflatten(1, (-1, self.depth))
-        for block in self.resblocks_3d.values():
+        for block in self.volume_blocks:
             volume = block(volume)
         return volume

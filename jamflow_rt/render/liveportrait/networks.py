@@ -75,26 +75,6 @@ class LivePortraitNetworks(nn.Module):
         return networks.to(device).eval()
 
     @classmethod
-    def open(cls, path: str | Path, device: torch.device | str = "cpu") -> Self:
-        """Read the one file that `save` wrote.
-
-        Raises:
-            InvalidInput: it is missing or damaged, or holds something else.
-        """
-        tensors = read_tensors(path)
-        # Only tests have small ones.
-        tiny = tensors.pop("tiny", torch.zeros(1)).any()
-        networks = cls(TINY if tiny else PUBLISHED)
-        load_strictly(networks, tensors, path)
-        return networks.to(device).eval()
-
-    def save(self, path: Path) -> None:
-        """Write all networks into one safetensors file, as they are computed here."""
-        tensors = {name: part.contiguous() for name, part in self.state_dict().items()}
-        tensors["tiny"] = torch.tensor([self.architecture == TINY])
-        save_file(tensors, str(path))
-
-    @classmethod
     def random(cls, seed: int, *, tiny: bool = False) -> Self:
         """Networks that learned nothing, for tests and measurements.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -10,12 +10,15 @@ from torch.nn import functional
 from jamflow_rt.render.liveportrait.architecture import Architecture
 from jamflow_rt.render.liveportrait.dense_motion import DenseMotion
 
+SLOPE: Final = 0.01
+"""Of the leaky ReLU."""
+
 
 class Warped(NamedTuple):
     """What the generator draws from."""
 
     features: Tensor
-    """(B, 256, 64, 64), darkened where the source cannot show what is seen now."""
+    """(B, 256, 64, 64), weaker where the source does not show what is seen now."""
     occlusion: Tensor
     """(B, 1, 64, 64) 0…1: 1 where the source shows it."""
 
@@ -28,7 +31,7 @@ class _ConvBlock(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.leaky_relu(self.conv(x), 0.01)
+        return functional.leaky_relu(self.conv(x), SLOPE)
 
 
 class WarpingNetwork(nn.Module):
@@ -37,7 +40,7 @@ class WarpingNetwork(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         width = architecture.warped_width
-        self.dense_motion_network = DenseMotion(architecture)
+        self.dense_motion = DenseMotion(architecture)
         self.third = _ConvBlock(architecture.channels * architecture.depth, width)
         self.fourth = nn.Conv2d(width, width, 1)
 
@@ -49,7 +52,7 @@ class WarpingNetwork(nn.Module):
             x_s: (B, 21, 3) the source's keypoints.
             x_d: (B, 21, 3) where they are to be.
         """
-        motion = self.dense_motion_network(f_s, x_s, x_d)
+        motion = self.dense_motion(f_s, x_s, x_d)
         moved = functional.grid_sample(f_s, motion.positions, align_corners=False)
         features = self.fourth(self.third(moved.flatten(1, 2)))
         return Warped(features * motion.occlusion, motion.occlusion)
