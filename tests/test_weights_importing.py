@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from jamflow_rt.avatar import Avatar
 from jamflow_rt.cli import app
+from jamflow_rt.codec.keypoint_map import load_mesh_map
+from jamflow_rt.codec.keypoints import KeypointSpace
 from jamflow_rt.codec.vocos import Vocos, VocosShape
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.model.checkpoint import save_checkpoint
@@ -71,6 +73,22 @@ def test_a_trained_checkpoint_takes_the_place_of_f5(published: Path, tmp_path: P
     assert len(told) == 1 and "LivePortrait (--liveportrait) is missing" in told[0]
     with Avatar.load(tmp_path / "bundle", warm=False, device="cpu") as avatar:
         assert avatar.bundle.model.config.motion is not None
+
+
+def test_the_motion_space_of_a_training_comes_along(published: Path, tmp_path: Path) -> None:
+    run, output = tmp_path / "run", tmp_path / "bundle"
+    run.mkdir()
+    save_checkpoint(paper_model(), run / "model.safetensors")
+    changes = {"f5": None, "joint": run / "model.safetensors", "liveportrait": None}
+    (run / "motion.safetensors").write_bytes(b"no space")
+    with pytest.raises(InvalidInput, match="motion.safetensors is no space"):
+        import_weights(sources(published, **changes), output)
+    assert not output.exists()
+    mean, std = np.arange(12, dtype=np.float32), np.ones(12, np.float32)
+    KeypointSpace(mean, std, load_mesh_map()).save(run / "motion.safetensors")
+    import_weights(sources(published, **changes), output)
+    learned = KeypointSpace.load(output / "motion.safetensors", load_mesh_map())
+    np.testing.assert_array_equal(learned.mean, mean)
 
 
 def test_what_does_not_fit_is_refused_and_nothing_is_written(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from safetensors import SafetensorError
 
 from jamflow_rt.bundle import BundleSettings
 from jamflow_rt.codec.keypoint_map import load_mesh_map
@@ -49,7 +50,8 @@ class Sources:
     """The sound of the voice it speaks with, with what is said in it in a .txt beside."""
     f5: Path | None = None
     joint: Path | None = None
-    """A checkpoint of JAM-Flow's training, which holds the audio stream as well."""
+    """A checkpoint of JAM-Flow's training, which holds the audio stream as well; the training wrote
+    its motion space beside it."""
     liveportrait: Path | None = None
     """The published folder."""
     version: F5Version | None = None
@@ -85,6 +87,7 @@ def import_weights(sources: Sources, output: Path) -> list[str]:
             f"{sources.vocab.name} has {len(vocabulary)} entries and the model reads "
             f"{config.text.vocab} {config.text.kind}: give the vocabulary that it was trained with."
         )
+    space = _space(sources.joint)
     vocos = Vocos.load(sources.vocos)
     networks = None
     if sources.liveportrait is not None:
@@ -93,7 +96,6 @@ def import_weights(sources: Sources, output: Path) -> list[str]:
     output.mkdir(parents=True, exist_ok=True)
     save_checkpoint(model, output / "model.safetensors")
     vocos.save(output / "vocoder.safetensors")
-    space = KeypointSpace(np.array(_MEAN, np.float32), np.array(_STD, np.float32), load_mesh_map())
     space.save(output / "motion.safetensors")
     if networks is not None:
         networks.save(output / "liveportrait.safetensors")
@@ -113,6 +115,18 @@ def import_weights(sources: Sources, output: Path) -> list[str]:
     missing = [] if config.motion is not None else [JAMFLOW]
     missing += [] if networks is not None else [LIVEPORTRAIT]
     return [f"{each.name} ({each.option}) is missing: {each.purpose}." for each in missing]
+
+
+def _space(joint: Path | None) -> KeypointSpace:
+    """The space that a network learned its motion in, or one that fits LivePortrait's templates."""
+    learned = None if joint is None else joint.with_name("motion.safetensors")
+    if learned is None or not learned.is_file():
+        mean, std = np.array(_MEAN, np.float32), np.array(_STD, np.float32)
+        return KeypointSpace(mean, std, load_mesh_map())
+    try:
+        return KeypointSpace.load(learned, load_mesh_map())
+    except (OSError, SafetensorError) as error:
+        raise InvalidInput(f"{learned} is no space of keypoints: {error}") from error
 
 
 def changed_files(folder: Path) -> list[str]:
