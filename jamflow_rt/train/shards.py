@@ -5,9 +5,9 @@ each clip: `KEY.safetensors` with its tensors and `KEY.json` with what is said o
 (`ClipRecord`). The tensors:
 
 - `mel` (T_a, 100) float16, the log-mel of `jamflow_rt.codec.mel.log_mel`, not whitened;
-- `motion` (T_m, D) float32: for `mesh` the latents of the `MotionSpace` that lies beside the tars as
-  `motion.safetensors`; for `liveportrait` the offsets δ of the mouth's keypoints as they are, in the
-  order of `jamflow_rt.codec.keypoints` (D = 12);
+- `motion` (T_m, D) float32: for `mesh` the latents of the `MotionSpace` that lies beside the tars
+  as `motion.safetensors`; for `liveportrait` the offsets δ of the mouth's keypoints as they are, in
+  the order of `jamflow_rt.codec.keypoints` (D = 12);
 - `given` (T_m, R) float32, where the model has a part that is never generated: for `liveportrait`
   the other keypoints' δ (the paper's e_rest, R = 51);
 - any others, such as `pose`, which training does not read.

@@ -78,7 +78,7 @@ class Examples(Dataset[Example]):
         clip = self._shards[row.clip]
         random = np.random.default_rng(row.seed)
         first, frames = row.first * BEAT_MEL, row.beats * BEAT_MEL
-        mel = whiten(torch.from_numpy(clip.mel[first : first + frames]).float()).numpy()
+        mel = whiten(torch.from_numpy(clip.mel[first : first + frames]).float())
         mel = mel * self._config.mel_scale + self._config.mel_shift
         part = slice(row.first * BEAT_MOTION, (row.first + row.beats) * BEAT_MOTION)
         motion = self._scale.motion(clip.motion[part])
@@ -86,7 +86,7 @@ class Examples(Dataset[Example]):
         pattern = pattern_of(self._recipe.masks, random, row.beats, groups)
         return Example(
             ids=self._text_ids(clip.record, first, frames),
-            mel=mel,
+            mel=mel.numpy(),
             motion=motion,
             mel_masked=pattern.mel,
             motion_masked=pattern.motion,

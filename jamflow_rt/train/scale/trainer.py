@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,12 @@ class Trainer:
             Failed: the loss is no number any more.
             InvalidInput: a shard is damaged.
         """
+        with warnings.catch_warnings():
+            # Norms of queries and keys are computed in fp32 where the rest is bf16: as is wanted.
+            warnings.filterwarnings("ignore", "Mismatch dtype between input and weight")
+            self._run()
+
+    def _run(self) -> None:
         recipe, accelerator = self.recipe, self.accelerator
         accelerator.init_trackers(
             "tensorboard", init_kwargs={"tensorboard": {"purge_step": self.step + 1}}
