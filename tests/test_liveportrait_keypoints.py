@@ -7,16 +7,13 @@ import torch
 from torch import Tensor
 
 from jamflow_rt.render.liveportrait.keypoints import (
-    MOUTH,
     KeypointMotion,
     Placement,
-    absolute,
     degrees,
     placed,
     relative,
     rotation,
     stitched,
-    with_mouth,
 )
 
 
@@ -78,30 +75,6 @@ def test_relative_motion_adds_turns_multiplies_scales_and_adds_the_rest() -> Non
     assert torch.allclose(
         moved.expression - source.expression, driving.expression - first.expression, atol=1e-6
     )
-
-
-def test_absolute_motion_takes_over_what_expresses_and_keeps_what_tells_heads_apart() -> None:
-    source, driving = _motion(7).placement(), _motion(8).placement()
-    before = source.expression.clone()
-    taken = absolute(source, driving)
-    is_driving = torch.isclose(taken.expression, driving.expression).all(0)
-    expected = torch.zeros(21, 3, dtype=torch.bool)
-    expected[[1, 2, 6, *range(11, 21)]] = True
-    for point, axis in ((3, 1), (4, 1), (5, 2), (8, 2), (9, 1), (9, 2)):
-        expected[point, axis] = True
-    assert torch.equal(is_driving, expected)
-    assert torch.equal(taken.expression[:, ~expected], source.expression[:, ~expected])
-    assert torch.equal(taken.scale, source.scale)
-    assert torch.equal(taken.rotation, driving.rotation)
-    assert torch.equal(source.expression, before)
-
-
-def test_a_mouth_replaces_four_keypoints_of_one_expression_for_many_pictures() -> None:
-    expression, mouth = torch.randn(1, 21, 3), torch.randn(5, 4, 3)
-    spoken = with_mouth(expression, mouth)
-    assert torch.equal(spoken[:, list(MOUTH)], mouth)
-    others = [k for k in range(21) if k not in MOUTH]
-    assert torch.equal(spoken[:, others], expression[:, others].expand(5, -1, -1))
 
 
 def test_a_correction_moves_each_keypoint_and_all_in_x_and_y() -> None:

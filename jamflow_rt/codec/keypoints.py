@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from jamflow_rt.codec.face import FaceState, Keypoints
+from jamflow_rt.codec.space import check_latents
 from jamflow_rt.config import MotionGroup
 from jamflow_rt.errors import InvalidInput
 
@@ -150,7 +151,7 @@ class KeypointSpace:
         Raises:
             InvalidInput: the latents have another width, or hold NaN.
         """
-        self._check(latents)
+        check_latents(latents, self.size)
         track = self.track
         places = track.frames(first, len(latents))
         expressions = track.expression[places].copy()
@@ -185,15 +186,6 @@ class KeypointSpace:
             for face in faces
         ]
         return self.encode_expressions(np.stack(expressions))
-
-    def _check(self, latents: Floats) -> None:
-        if latents.ndim != 2 or latents.shape[1] != self.size:
-            raise InvalidInput(
-                f"Motion of shape {latents.shape} does not fit: "
-                f"this space wants (frames, {self.size})."
-            )
-        if not np.isfinite(latents).all():
-            raise InvalidInput("Motion holds NaN or infinite numbers.")
 
     def save(self, path: Path) -> None:
         """Write mean and spread as safetensors; the map to the mesh comes with the package."""

@@ -21,8 +21,8 @@ from safetensors.numpy import save_file
 from scipy.ndimage import gaussian_filter1d
 
 from jamflow_rt.codec.face import N_LANDMARKS, FaceState
+from jamflow_rt.codec.space import check_latents
 from jamflow_rt.config import MotionGroup
-from jamflow_rt.errors import InvalidInput
 
 POSE_SIZE = 6
 STEADY_FRAMES = 1.5
@@ -81,7 +81,7 @@ class MotionSpace:
 
     def meshes(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pose-free meshes (T, 478, 3) of latents (T, D)."""
-        self._check(latents)
+        check_latents(latents, self.size)
         basis = self._basis
         shift = latents[:, : len(basis)].astype(np.float32) @ basis
         return np.asarray(self.average + shift.reshape(-1, N_LANDMARKS, 3))
@@ -131,15 +131,6 @@ class MotionSpace:
             for face in faces
         ]
         return self.encode(meshes, np.stack(pose) + rest)
-
-    def _check(self, latents: NDArray[np.float32]) -> None:
-        if latents.ndim != 2 or latents.shape[1] != self.size:
-            raise InvalidInput(
-                f"Motion of shape {latents.shape} does not fit: "
-                f"this space wants (frames, {self.size})."
-            )
-        if not np.isfinite(latents).all():
-            raise InvalidInput("Motion holds NaN or infinite numbers.")
 
     def save(self, path: Path) -> None:
         """Write the space as safetensors."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.config import MotionGroup
+from jamflow_rt.errors import InvalidInput
 
 Floats = NDArray[np.float32]
 
@@ -57,3 +58,17 @@ class Space(Protocol):
     def encode_faces(self, faces: Sequence[FaceState]) -> Floats:
         """Latents (T, D) of faces."""
         ...
+
+
+def check_latents(latents: Floats, size: int) -> None:
+    """Refuse what is no motion of a space with so many numbers a frame.
+
+    Raises:
+        InvalidInput: the shape is another, or there are NaN or infinite numbers.
+    """
+    if latents.ndim != 2 or latents.shape[1] != size:
+        raise InvalidInput(
+            f"Motion of shape {latents.shape} does not fit: this space wants (frames, {size})."
+        )
+    if not np.isfinite(latents).all():
+        raise InvalidInput("Motion holds NaN or infinite numbers.")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jamflow_rt.beats import MOTION_RATE, SAMPLE_RATE, SAMPLES_PER_MOTION
+from jamflow_rt.beats import SAMPLE_RATE, SAMPLES_PER_MOTION
 from jamflow_rt.codec.keypoints import MOUTH, REST
 from jamflow_rt.codec.mel import log_mel
 from jamflow_rt.codec.motion import MotionSpace
@@ -22,7 +22,7 @@ from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
 from jamflow_rt.render.liveportrait.source import video_source
 from jamflow_rt.sound_file import read_sound
 from jamflow_rt.track.clip import into_space
-from jamflow_rt.track.pictures import read_pictures
+from jamflow_rt.track.pictures import pictures_at_our_rate
 from jamflow_rt.track.tracker import TrackedFace
 from jamflow_rt.train.shards import Clip, ClipRecord, MotionKind
 
@@ -112,10 +112,7 @@ class VideoPreparer:
     def _motion(self, path: Path, landmarks: Floats, latents: Floats, frames: int) -> Motion:
         if self.networks is None:
             return Motion(latents, None, {})
-        read = list(read_pictures(path, self.limits.longest))
-        starts = np.array([picture.start for picture in read])
-        shown = np.searchsorted(starts, np.arange(frames) / MOTION_RATE + 1e-6, side="right") - 1
-        pictures = [read[max(0, index)].rgb for index in shown]
+        pictures = pictures_at_our_rate(path, frames, self.limits.longest)
         source = video_source(self.networks, pictures, landmarks[:frames], path.stem)
         expression = source.track.expression
         seen = source.motion

@@ -10,6 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from jamflow_rt.beats import MOTION_RATE
 from jamflow_rt.errors import InvalidInput
 
 FEWEST: Final = 12.0
@@ -66,3 +67,13 @@ def read_pictures(path: Path, longest: float | None = None) -> Iterator[Picture]
                     yield Picture(start, end, np.ascontiguousarray(upright, np.uint8))
     except (OSError, av.FFmpegError) as error:
         raise InvalidInput(f"{path} cannot be read as a video: {error}.") from error
+
+
+def pictures_at_our_rate(
+    path: Path, frames: int, longest: float | None = None
+) -> list[NDArray[np.uint8]]:
+    """What is shown at each of so many motion frames, 25 a second; errors as `read_pictures`."""
+    read = list(read_pictures(path, longest))
+    starts = np.array([picture.start for picture in read])
+    shown = np.searchsorted(starts, np.arange(frames) / MOTION_RATE + 1e-6, side="right") - 1
+    return [read[max(0, index)].rgb for index in shown]

@@ -13,20 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-MOUTH: Final = (14, 17, 19, 20)
-"""Keypoints that speech moves; JAM-Flow generates their expression."""
-LIPS: Final = (6, 12, 14, 17, 19, 20)
-"""Keypoints that upstream counts to the lips; 6 and 12 hardly ever move."""
-EYES: Final = (11, 13, 15, 16, 18)
-"""Keypoints that upstream counts to the eyes."""
 BINS: Final = 66
 """Classes that an angle of the head is told in."""
 _BIN_DEGREES, _FIRST_BIN = 3.0, -97.5
-
-_EXPRESSIVE: Final = (1, 2, 6, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20)
-"""Keypoints whose expression is taken over as it is; of others only the axes below."""
-_EXPRESSIVE_AXES: Final = ((3, 1), (4, 1), (5, 2), (8, 2), (9, 1), (9, 2))
-"""(keypoint, axis); the rest says how the head is made, not what the face does."""
 
 
 class Placement(NamedTuple):
@@ -119,26 +108,6 @@ def relative(source: Placement, driving: Placement, first: Placement) -> Placeme
         source.scale * (driving.scale / first.scale),
         source.t + driving.t - first.t,
     )
-
-
-def absolute(source: Placement, driving: Placement) -> Placement:
-    """The source with the driving face's pose, place and expression; the source's own scale.
-
-    Of the expression goes over what expresses something; what tells one head from another stays.
-    """
-    expression = source.expression.expand_as(driving.expression).clone()
-    points = list(_EXPRESSIVE)
-    expression[:, points] = driving.expression[:, points]
-    for point, axis in _EXPRESSIVE_AXES:
-        expression[:, point, axis] = driving.expression[:, point, axis]
-    return Placement(driving.rotation, expression, source.scale, driving.t)
-
-
-def with_mouth(expression: Tensor, mouth: Tensor) -> Tensor:
-    """An expression (B, 21, 3) whose keypoints 14, 17, 19, 20 are `mouth` (B, 4, 3)."""
-    expression = expression.expand(len(mouth), -1, -1).clone()
-    expression[:, list(MOUTH)] = mouth
-    return expression
 
 
 def stitched(x_d: Tensor, correction: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from jamflow_rt.beats import MOTION_RATE
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.codec.keypoints import KeypointTrack
 from jamflow_rt.errors import InvalidInput
@@ -127,16 +126,11 @@ def photo_source(
 def _video_source(
     networks: LivePortraitNetworks, path: Path, landmarker: Path | None
 ) -> LivePortraitSource:
-    from jamflow_rt.track.pictures import read_pictures
+    from jamflow_rt.track.pictures import pictures_at_our_rate
     from jamflow_rt.track.tracker import Tracker
 
     tracked = Tracker(landmarker or landmarker_file()).track(path, LONGEST)
-    read = list(read_pictures(path, LONGEST))
-    starts = np.array([picture.start for picture in read])
-    frames = len(tracked.landmarks)
-    # At 25 a second: the picture that is shown at that time.
-    shown = np.searchsorted(starts, np.arange(frames) / MOTION_RATE + 1e-6, side="right") - 1
-    pictures = [read[max(0, index)].rgb for index in shown]
+    pictures = pictures_at_our_rate(path, len(tracked.landmarks), LONGEST)
     return video_source(networks, pictures, tracked.landmarks, path.stem)
 
 
