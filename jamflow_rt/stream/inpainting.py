@@ -145,4 +145,4 @@ def _share(mel_masked: np.ndarray, samples: int) -> Floats:
     ramp = np.hanning(2 * _BLEND + 1)
     wide = np.convolve(share, ramp / ramp.sum(), mode="same")
     # All of a gap is generated; the blend lies outside of it.
-    return np.maximum(share, np.minimum(1.0, 2 * wide)).astype(np.float32)
+    return np.asarray(np.maximum(share, np.minimum(1.0, 2 * wide)), np.float32)
