@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from jamflow_rt.beats import BEAT_MEL, BEAT_SAMPLES, SAMPLES_PER_MOTION
 from jamflow_rt.bundle import Bundle
-from jamflow_rt.errors import InvalidInput
+from jamflow_rt.errors import InvalidInput, NotSupported
 from jamflow_rt.evaluate.synthesis import Stopwatch, Synthesiser
 from tests.toy import toy_bundle
+from tests.toy_paper import save_paper_bundle
 
 SENTENCE = "Bring me the big map, please."
 
@@ -65,3 +68,9 @@ def test_the_stopwatch_knows_the_stages(bundle: Bundle) -> None:
 def test_nothing_to_say_is_refused(bundle: Bundle) -> None:
     with pytest.raises(InvalidInput):
         Synthesiser(bundle)("...")
+
+
+def test_models_that_read_characters_are_refused(tmp_path: Path) -> None:
+    bundle = Bundle.load(save_paper_bundle(tmp_path, faces=False))
+    with pytest.raises(NotSupported, match="--audio-dir"):
+        Synthesiser(bundle)

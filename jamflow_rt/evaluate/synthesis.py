@@ -12,6 +12,7 @@ from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, SAMPLE_RATE, SAMPLES_PER_MOT
 from jamflow_rt.bundle import Bundle
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.config import SamplingConfig, WindowConfig
+from jamflow_rt.errors import NotSupported
 from jamflow_rt.evaluate.take import Take
 from jamflow_rt.flow.sampler import Sampler
 from jamflow_rt.flow.window import Window, WindowResult
@@ -22,6 +23,7 @@ from jamflow_rt.stream.sound import BeatCutter
 from jamflow_rt.stream.sources import text_parts, text_piece
 from jamflow_rt.stream.windows import WindowPlanner
 from jamflow_rt.text.timeline import PhonemeSpan, Timeline
+from jamflow_rt.text.written import CharacterFront
 
 Sample = Callable[[Window], WindowResult]
 
@@ -46,6 +48,9 @@ class Synthesiser:
         guidance: weight of the text over none; the bundle's own when None.
         whole: one window a sentence instead of the bundle's growing ones.
         voice: name of the voice; the bundle's usual one when None.
+
+    Raises:
+        NotSupported: the bundle reads characters: when its phonemes sound nobody knows.
     """
 
     def __init__(
@@ -57,7 +62,13 @@ class Synthesiser:
         whole: bool = False,
         voice: str | None = None,
     ) -> None:
+        if isinstance(bundle.front, CharacterFront):
+            raise NotSupported(
+                f"{bundle.settings.name} reads characters, and what is measured here needs timed "
+                "phonemes: write sound files with `jamflow-rt say` and score them with --audio-dir."
+            )
         self._bundle = bundle
+        self._front = bundle.front
         self._voice = bundle.voice(voice)
         self._whole = whole
         asked = {"evaluations": evaluations, "guidance": guidance}
@@ -82,7 +93,7 @@ class Synthesiser:
         """
         watch = stopwatch or Stopwatch()
         start = perf_counter()
-        front = self._bundle.front
+        front = self._front
         parts = [front.timeline(part, voice=self._voice) for part in text_parts(text)]
         watch("text", start)
         config = self._bundle.windows
