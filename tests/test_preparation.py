@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from jamflow_rt.preparation.video import VideoPreparer, key_of
 from jamflow_rt.record_over import record_over
 from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
 from jamflow_rt.track.tracker import TrackedFace
+from jamflow_rt.train.forced_alignment import TimedPhone
 from jamflow_rt.train.shards import ClipShards
 from tests.track_fakes import GREY, write_video
 
@@ -77,6 +79,13 @@ class Loud:
         return float(np.abs(block).max() > 0.01)
 
 
+def spelled(sound: np.ndarray, words: Sequence[str]) -> list[TimedPhone] | None:
+    """A tenth of a second for each word; what is garbled fits nothing."""
+    if "garbled" in words:
+        return None
+    return [TimedPhone(word[0], n / 10, (n + 1) / 10) for n, word in enumerate(words)]
+
+
 @pytest.fixture
 def tracker(monkeypatch: pytest.MonkeyPatch) -> FakeTracker:
     made = FakeTracker()
@@ -85,7 +94,8 @@ def tracker(monkeypatch: pytest.MonkeyPatch) -> FakeTracker:
     def preparer(plan: Plan) -> VideoPreparer:
         networks = LivePortraitNetworks.random(0, tiny=True) if plan.liveportrait else None
         listen = (lambda sound: "heard words") if plan.recognise else None
-        return VideoPreparer(made, SPACE, networks, Loud(), listen, plan.limits)
+        align = None if plan.liveportrait else spelled
+        return VideoPreparer(made, SPACE, networks, Loud(), listen, plan.limits, align)
 
     monkeypatch.setattr(Plan, "preparer", preparer)
     monkeypatch.setattr(run, "_preparers", preparers)
@@ -131,6 +141,7 @@ def test_what_is_fit_becomes_clips_and_the_rest_is_told(
     assert clips["more_untold"].record.text == "heard words"
     good = clips["good"]
     assert good.motion.shape == (FRAMES, SPACE.size) and len(good.mel) == FRAMES * 15 // 4
+    assert good.record.phones == (("t", 0.0, 0.1), ("w", 0.1, 0.2))
     assert good.record.source == "good.mp4" and good.record.quality["seen"] == 1.0
     assert abs(good.record.quality["offset"]) <= 1
     assert (tmp_path / "out" / "motion.safetensors").exists()
@@ -169,7 +180,16 @@ def test_liveportrait_motion_is_mouth_and_rest(
     assert (index.motion, index.motion_size, index.given_size) == ("liveportrait", 12, 51)
     clip = ClipShards.open(tmp_path / "out")[0]
     assert clip.given is not None and clip.given.shape == (FRAMES, 51)
-    assert clip.extra["pose"].shape == (FRAMES, 7)
+    assert clip.extra["pose"].shape == (FRAMES, 7) and clip.record.phones is None
+
+
+def test_a_text_that_does_not_fit_its_sound_is_left_out(
+    videos: Path, tmp_path: Path, tracker: FakeTracker
+) -> None:
+    (videos / "good.txt").write_text("Garbled, garbled.", "utf-8")
+    _, report = prepare_shards(plan_of(videos, tmp_path / "out"), 1, lambda *done: None)
+    faults = {outcome.source: outcome.fault for outcome in report.outcomes}
+    assert faults["good.mp4"] == "text and sound do not fit: no alignment"
 
 
 def test_without_a_transcript_and_without_whisper_a_clip_is_left_out(

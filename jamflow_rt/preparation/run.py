@@ -49,6 +49,7 @@ class Plan:
         from jamflow_rt.model.threads import one_core
         from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
         from jamflow_rt.track.tracker import Tracker
+        from jamflow_rt.train.forced_alignment import ForcedAligner
 
         one_core()
         networks = None
@@ -61,6 +62,8 @@ class Plan:
             activity=SileroVad(),
             listen=_Recogniser() if self.recognise else None,
             limits=self.limits,
+            # Models of a mesh read phonemes, those of keypoints characters.
+            align=ForcedAligner() if networks is None else None,
         )
 
 

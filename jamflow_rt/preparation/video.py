@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -24,9 +24,13 @@ from jamflow_rt.sound_file import read_sound
 from jamflow_rt.track.clip import into_space
 from jamflow_rt.track.pictures import pictures_at_our_rate
 from jamflow_rt.track.tracker import TrackedFace
+from jamflow_rt.train.forced_alignment import TimedPhone
 from jamflow_rt.train.shards import Clip, ClipRecord, MotionKind
 
 Floats = NDArray[np.float32]
+
+
+_WORD = re.compile(r"[a-z']+")
 
 
 class Tracking(Protocol):
@@ -60,6 +64,7 @@ class VideoPreparer:
         activity: hears speech.
         listen: writes down what is said, where no transcript lies beside a video.
         limits: what a clip must reach.
+        align: says when each phoneme sounds, for models that read them.
     """
 
     tracker: Tracking
@@ -68,6 +73,7 @@ class VideoPreparer:
     activity: VoiceActivity
     listen: Callable[[Floats], str] | None
     limits: QualityLimits
+    align: Callable[[Floats, Sequence[str]], Sequence[TimedPhone] | None] | None = None
 
     def __call__(self, path: Path, root: Path, text: str | None) -> Clip:
         """A video's clip.
@@ -97,6 +103,7 @@ class VideoPreparer:
         said = text if text is not None or self.listen is None else self.listen(sound)
         if not said or not said.strip():
             raise Rejected("no text: neither a transcript nor anything that was heard")
+        phones = None if self.align is None else self._phones(sound, said)
         made = self._motion(path, face.landmarks, latents, frames)
         kind: MotionKind = "mesh" if self.networks is None else "liveportrait"
         record = ClipRecord(
@@ -104,10 +111,18 @@ class VideoPreparer:
             seconds=len(sound) / SAMPLE_RATE,
             motion=kind,
             source=path.relative_to(root).as_posix(),
+            phones=phones,
             quality=quality.figures,
         )
         mel = log_mel(torch.from_numpy(sound)).numpy()[: frames * 15 // 4]
         return Clip(record, mel.astype(np.float16), made.motion, made.given, made.extra)
+
+    def _phones(self, sound: Floats, said: str) -> tuple[tuple[str, float, float], ...]:
+        assert self.align is not None
+        found = self.align(sound, _WORD.findall(said.lower()))
+        if not found:
+            raise Rejected("text and sound do not fit: no alignment")
+        return tuple((phone.symbol, phone.start, phone.end) for phone in found)
 
     def _motion(self, path: Path, landmarks: Floats, latents: Floats, frames: int) -> Motion:
         if self.networks is None:
