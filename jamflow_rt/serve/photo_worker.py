@@ -86,7 +86,7 @@ def decode_photo(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
     # What Pillow and its decoders raise over damaged files is of every kind: OSError, SyntaxError,
     # struct.error, EOFError, ValueError, zlib.error, KeyError, … It is always the file.
     except Exception as error:
-        raise InvalidInput(f"The picture is damaged: {type(error).__name__}.") from error
+        raise InvalidInput("The picture is damaged: it cannot be read to its end.") from error
 
 
 def _pixels(opened: Image.Image, max_pixels: int) -> NDArray[np.uint8]:
