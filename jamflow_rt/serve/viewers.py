@@ -54,6 +54,7 @@ class Viewers:
         Raises InvalidInput for a bad offer or an unknown name, NotAuthorized when the grant is not
         for watching, Overloaded when the server or the subject has no room.
         """
+        self._reception.check_names(portrait, voice, grant)
         offer = read_offer(sdp)
         session = await self._reception.open(portrait, voice, True, grant, "webrtc")
         greeting = Greeting(voice=voice, portrait=portrait, media="webrtc")
