@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, expect
 
 import jamflow_rt
 from jamflow_rt.beats import SAMPLE_RATE
+from jamflow_rt.record import write_wav
 from tests.e2e.conftest import Server
 from tests.e2e.test_page import LOUD, SENTENCE, SILENT, WAIT, say, wait_for_sessions
 from tests.e2e.test_sdk import visit, wake
@@ -60,7 +60,7 @@ def question(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     begin = round(SAMPLE_RATE * QUIET_SECONDS)
     room[begin : begin + len(speech)] += speech
     path = tmp_path_factory.mktemp("microphone") / "question.wav"
-    soundfile.write(path, room, SAMPLE_RATE, "PCM_16")
+    write_wav(room, path)
     return path, len(speech) / SAMPLE_RATE
 
 
