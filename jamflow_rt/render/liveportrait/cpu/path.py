@@ -17,6 +17,8 @@ from jamflow_rt.render.liveportrait.warping import WarpingNetwork
 class CpuPath:
     """Warping network and generator, one picture after the other; several threads may ask.
 
+    Transformed weights and buffers take about 2 GB beside the 0.5 GB of the published weights.
+
     Args:
         warping: whose weights are used, as they are now.
         generator: the same.
