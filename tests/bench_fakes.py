@@ -19,6 +19,7 @@ TINY = Plan(
     size=16,
     sizes=(16, 24),
     faces=2,
+    pictures=1,
     product=16,
     memory_sessions=1,
     warm_cycles=0,

@@ -32,6 +32,8 @@ class Plan(StrictModel):
     """Widths of pictures of which the drawing is measured."""
     faces: int = Field(default=60, ge=1)
     """Pictures drawn for that."""
+    pictures: int = Field(default=10, ge=1)
+    """Pictures drawn with LivePortrait's networks."""
     product: int = Field(default=2048, ge=16)
     """Side of the largest square matrices whose product tells the machine's peak."""
     memory_sessions: int = Field(default=4, ge=1)
@@ -54,6 +56,7 @@ QUICK = Plan(
     video=(1, 2, 3, 4),
     encoded=(1, 2, 3),
     faces=20,
+    pictures=3,
     memory_sessions=2,
     cycles=10,
 )

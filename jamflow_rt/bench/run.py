@@ -11,6 +11,7 @@ from jamflow_rt.bench.figures import Figure
 from jamflow_rt.bench.first_frame import first_frame_figures
 from jamflow_rt.bench.interrupt import interrupt_figures
 from jamflow_rt.bench.listening import listening_figures
+from jamflow_rt.bench.liveportrait import liveportrait_figures
 from jamflow_rt.bench.memory import memory_figures
 from jamflow_rt.bench.peak import peak_figures
 from jamflow_rt.bench.rendering import rendering_figures
@@ -27,12 +28,14 @@ FAMILIES: dict[str, Callable[[Subject], list[Figure]]] = {
     "batching": batching_figures,
     "peak": peak_figures,
     "rendering": rendering_figures,
+    "liveportrait": liveportrait_figures,
     "interrupt": interrupt_figures,
     "listening": listening_figures,
     "memory": memory_figures,
     "soak": soak_figures,
 }
-"""Name → measures it. The soak is measured only when the plan gives it minutes."""
+"""Name → measures it. The soak is measured only when the plan gives it minutes, LivePortrait when
+it is asked for or the model draws with it."""
 
 
 def bench(
@@ -52,6 +55,8 @@ def bench(
         InvalidInput: there is no such family, or it is the soak and has no time.
     """
     names = [name for name in FAMILIES if name != "soak" or subject.plan.soak_minutes]
+    if only is None and subject.bundle.networks is None:
+        names.remove("liveportrait")
     if only is not None:
         if only not in FAMILIES:
             raise InvalidInput(f"There is no {only!r} to measure: {', '.join(FAMILIES)}.")
