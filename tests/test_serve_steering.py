@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -276,6 +277,16 @@ async def test_other_portraits_are_found_by_whoever_knows_them() -> None:
         assert answer[-1].portrait == "upload-1"
         assert talk.session.calls[-1] == ("update", {"portrait": Path("kept/elsewhere")})
         error = error_of(await talk.send("session.update", portrait="upload-2"))
+        assert error.param == "portrait"
+
+
+async def test_a_client_that_draws_changes_its_face_by_itself() -> None:
+    async with Talk(greeting=replace(GREETING, media="motion")) as talk:
+        answer = await talk.send("session.update", portrait="mara")
+        assert answer[-1].portrait == "mara"
+        # The session has no pictures, and would refuse.
+        assert all("portrait" not in changes for _, changes in talk.session.calls)
+        error = error_of(await talk.send("session.update", portrait="nobody"))
         assert error.param == "portrait"
 
 

@@ -65,6 +65,8 @@ class Steering:
         self._responses = responses
         self._send = send
         self._voices = greeting.voices
+        # Such a client draws by itself: the session has no pictures to change.
+        self._client_draws = greeting.media == "motion"
         self._find_portrait = find_portrait
         # The open input text and the response that says it, if the session took it.
         self._feed: TextFeed | None = None
@@ -215,7 +217,8 @@ class Steering:
     async def _open_portrait(self, event: protocol.SessionUpdate, portrait: PortraitLike) -> None:
         async with self._opening:
             try:
-                await self._session.update(portrait=portrait)
+                if not self._client_draws:
+                    await self._session.update(portrait=portrait)
                 self._set(portrait=event.portrait)
             except JamflowError as error:
                 self._send(error_event(error, event, "portrait"))

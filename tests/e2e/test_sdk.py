@@ -336,6 +336,25 @@ def test_the_page_fits(browser: Browser, server: Server, tmp_path: Path, size: s
         context.close()
 
 
+def test_a_face_that_is_drawn_here_can_be_changed_and_keeps_its_badge(
+    browser: Browser, server: Server
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, is_mobile=True)
+    try:
+        page = context.new_page()
+        page.goto(f"{server.url}/?transport=motion", timeout=WAIT)
+        expect(page.locator("#status-text")).to_have_text("Ready", timeout=WAIT)
+        expect(page.locator("#made")).to_be_visible()
+        with page.expect_response("**/v1/portraits/jonas/*", timeout=WAIT):
+            page.evaluate("avatar.update({ portrait: 'jonas' })")
+        jonas = page.locator("#faces [aria-checked=true]")
+        expect(jonas).to_have_attribute("aria-label", "Jonas", timeout=WAIT)
+        expect(page.locator("#notice")).to_be_hidden()
+        expect(page.locator("#made")).to_be_visible()
+    finally:
+        context.close()
+
+
 def test_the_element_connects_speaks_and_has_captions(server: Server, open_page: OpenPage) -> None:
     page = open_page()
     page.goto(f"{server.url}/healthz", timeout=WAIT)

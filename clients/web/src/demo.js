@@ -205,7 +205,8 @@ function showConnection(connection) {
 
 /** @param {ServerEvent} event */
 function showSession({ portraits, portrait = "", voices: names, voice = "", scopes, badge }) {
-  element("made", HTMLElement).hidden = !badge;
+  // Only the greeting tells of it; changes say nothing.
+  if (badge !== undefined) element("made", HTMLElement).hidden = !badge;
   if (portraits) {
     faces.show(portraits, portrait, scopes === undefined || scopes.includes("upload"));
   } else if (portrait) {
