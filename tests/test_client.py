@@ -258,7 +258,7 @@ async def test_pause_and_resume_listen_and_idle(session: RemoteSession) -> None:
 async def test_update(server: Server) -> None:
     async with connect(server.url, media="video") as session:
         await session.update(speed=2.0)
-        assert server.stages[0].session._settings.speed == 2.0
+        assert server.stages[0].session._saying.settings.speed == 2.0
         with pytest.raises(InvalidInput, match="bass"):
             await session.update(voice="bass")
         with pytest.raises(InvalidInput, match="cannot be set"):
@@ -282,9 +282,9 @@ async def test_events_are_those_of_a_local_session(server: Server, session: Remo
     kinds = [event.type for event in seen]
     assert kinds.index("speech.started") < kinds.index("speech.word")
     assert kinds.index("speech.word") < kinds.index("speech.finished")
-    server.stages[0].session._emit(UserStarted(1.0, False))
-    server.stages[0].session._emit(events.UserStopped(1.0))
-    server.stages[0].session._emit(events.Metrics(1.0, 0.5, 0.01, 3, None))
+    server.stages[0].session._listeners.tell(UserStarted(1.0, False))
+    server.stages[0].session._listeners.tell(events.UserStopped(1.0))
+    server.stages[0].session._listeners.tell(events.Metrics(1.0, 0.5, 0.01, 3, None))
     await until(lambda: seen[-1].type == "metrics")
     assert [event.type for event in seen[-3:]] == ["user.started", "user.stopped", "metrics"]
     assert (seen[-1].ahead, seen[-1].underruns, seen[-1].first_frame) == (0.5, 3, None)

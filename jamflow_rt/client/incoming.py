@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from jamflow_rt import protocol
-from jamflow_rt.client.events import Expiring, RemoteError
+from jamflow_rt.client.events import Expiring, RemoteError, RemoteEvent
 from jamflow_rt.client.failures import failure
 from jamflow_rt.client.frames import Assembler
-from jamflow_rt.client.listeners import Listeners
 from jamflow_rt.client.pushing import Pushing
 from jamflow_rt.client.reading import Frames
 from jamflow_rt.client.saying import Saying
@@ -20,6 +19,7 @@ from jamflow_rt.client.speeches import Speeches
 from jamflow_rt.client.updating import Updating
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.stream import events
+from jamflow_rt.stream.listeners import Listeners
 
 if TYPE_CHECKING:
     from jamflow_rt.client.unpacking import Unpacker
@@ -42,7 +42,7 @@ class Incoming:
 
     def __init__(
         self,
-        listeners: Listeners,
+        listeners: Listeners[RemoteEvent],
         frames: Frames,
         speeches: Speeches,
         saying: Saying,

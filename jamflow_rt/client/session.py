@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jamflow_rt import protocol
-from jamflow_rt.client.events import ConnectionLost, ConnectionResumed, RemoteEvent
+from jamflow_rt.client.events import EVENT_TYPES, ConnectionLost, ConnectionResumed, RemoteEvent
 from jamflow_rt.client.frames import RemoteFrame
 from jamflow_rt.client.incoming import Incoming
 from jamflow_rt.client.link import Link, as_failure
-from jamflow_rt.client.listeners import Listeners
 from jamflow_rt.client.pushing import Microphone, Pushing
 from jamflow_rt.client.reading import Frames
 from jamflow_rt.client.saying import Saying
@@ -27,6 +26,7 @@ from jamflow_rt.client.updating import Updating
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.errors import Failed, InvalidInput, JamflowError
 from jamflow_rt.stream import events
+from jamflow_rt.stream.listeners import Listeners
 from jamflow_rt.stream.media import Playback
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class RemoteSession:
     def __init__(self, url: str, query: dict[str, str], token: str | None) -> None:
         self._url, self._query, self._token = url, query, token
         self._link = Link(url, query, token, self._on_message, self._on_change)
-        self._listeners = Listeners()
+        self._listeners: Listeners[RemoteEvent] = Listeners("", EVENT_TYPES)
         self._frames = Frames()
         self._speeches = Speeches(self._listeners.tell, lambda: self._frames.time)
         self._saying = Saying(self._send, self._speeches.drop)

@@ -22,6 +22,7 @@ from jamflow_rt.stream.events import (
 from jamflow_rt.stream.media import Frame, Playback
 from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.playout import Playout
+from jamflow_rt.stream.settings import SessionSettings
 from jamflow_rt.stream.sources import Piece, Source
 from jamflow_rt.stream.speech import Speech
 from jamflow_rt.stream.supply import Supply
@@ -44,9 +45,8 @@ class Programme:
     Args:
         performance: whose score is written.
         supply: told when there is something to generate.
-        playout: looked at for what comes next.
-        score_ahead: seconds of score that are written before they are generated.
-        thinking_limit: seconds after which `thinking` without a speech becomes `idle`.
+        playout: looked at for what comes next, and made silent.
+        settings: how far ahead the score is written, and how long the face thinks in vain.
         emit: takes events.
     """
 
@@ -55,8 +55,7 @@ class Programme:
         performance: Performance,
         supply: Supply,
         playout: Playout,
-        score_ahead: float,
-        thinking_limit: float,
+        settings: SessionSettings,
         emit: Callable[[Event], None],
     ) -> None:
         self.state: State = "idle"
@@ -65,13 +64,12 @@ class Programme:
         self._attending: Attending = "idle"
         # Media time at which the face began to think of an answer.
         self._thinking_since = 0.0
-        self._thinking_limit = thinking_limit
         # A speech that came when nothing else was being said, and when that was.
         self._asked: tuple[Speech, float] | None = None
         self._score = performance.score
         self._supply = supply
         self._playout = playout
-        self._score_ahead = score_ahead
+        self._settings = settings
         self._emit = emit
         # Speeches that have not ended, in the order of their saying, and where each comes from.
         self._speeches: deque[Speech] = deque()
@@ -88,11 +86,6 @@ class Programme:
     def current(self) -> Speech | None:
         """The speech that is being said, or is next."""
         return self._speeches[0] if self._speeches else None
-
-    @property
-    def paused(self) -> bool:
-        """True between `pause` and `resume`."""
-        return self._score.paused
 
     def attend(self, to: Attending) -> None:
         """What the face does while it says nothing."""
@@ -111,10 +104,21 @@ class Programme:
             self._reader = asyncio.get_running_loop().create_task(self._read_all())
         self._update_state()
 
+    def interrupt(self) -> Playback:
+        """End everything, silent from the next frame on. Returns what was heard of `current`."""
+        playback = self._speeches[0].playback() if self._speeches else Playback(None, 0.0, "")
+        self._playout.hush()
+        if self._speeches:
+            self._supply.cut()
+        self.drop()
+        self._supply.pump()
+        return playback
+
     def pause(self) -> None:
         """Hold back what is being said: it will go on from the word that was broken off."""
         if self._score.paused:
             return
+        self._playout.hush()
         beats = 0
         if self._speeches:
             beat = self._speeches[0].beat_to_resume()
@@ -124,6 +128,7 @@ class Programme:
             self._speeches[0].go_back(beat)
         self._supply.cut(held_back=beats)
         self._update_state()
+        self._supply.pump()
 
     def resume(self) -> None:
         """Go on with what `pause` held back."""
@@ -133,10 +138,7 @@ class Programme:
         if self._score.ready:
             self._supply.make_way()
         self._update_state()
-
-    def playback(self) -> Playback:
-        """What was heard of the current speech."""
-        return self._speeches[0].playback() if self._speeches else Playback(None, 0.0, "")
+        self._supply.pump()
 
     def hear(self, frame: Frame) -> Frame:
         """A frame leaves the session: say what it means. Returns it with its words."""
@@ -156,7 +158,7 @@ class Programme:
             for word in words:
                 self._emit(WordSpoken(frame.time, speech.id, word.text, word.start, word.end))
         elif self._attending == "thinking" and not self._speeches:
-            if frame.time - self._thinking_since > self._thinking_limit:
+            if frame.time - self._thinking_since > self._settings.thinking_limit:
                 self.attend("idle")
         self._end_heard()
         return frame
@@ -215,7 +217,7 @@ class Programme:
         self._supply.pump()
 
     async def _has_room(self) -> None:
-        while len(self._score) * BEAT_SECONDS > self._score_ahead:
+        while len(self._score) * BEAT_SECONDS > self._settings.score_ahead:
             self._room.clear()
             await self._room.wait()
 

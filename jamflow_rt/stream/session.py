@@ -5,49 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterable, Callable
-from functools import cache, partial
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jamflow_rt.codec.pcm import check_pcm
 from jamflow_rt.config import Voice
 from jamflow_rt.errors import Failed, InvalidInput, JamflowError
 from jamflow_rt.stream.attention import Attention
-from jamflow_rt.stream.clock import FRAME_SECONDS
-from jamflow_rt.stream.composing import compose as compose_text
-from jamflow_rt.stream.dub import DubSource
-from jamflow_rt.stream.events import (
-    EVENT_TYPES,
-    Event,
-    Metrics,
-    SessionFailed,
-    State,
-    Underrun,
-)
-from jamflow_rt.stream.given_motion import MotionLike, MotionSource, check_motion
+from jamflow_rt.stream.events import EVENT_TYPES, Event, SessionFailed, State
+from jamflow_rt.stream.given_motion import MotionLike
+from jamflow_rt.stream.listeners import Listeners
 from jamflow_rt.stream.media import Frame, Playback
 from jamflow_rt.stream.performance import Performance
 from jamflow_rt.stream.playout import Playout
 from jamflow_rt.stream.programme import Programme
-from jamflow_rt.stream.reference import PrimedSource, ReferenceLike, check_reference
+from jamflow_rt.stream.pushing import Pushing
+from jamflow_rt.stream.reading import Reading
+from jamflow_rt.stream.reference import ReferenceLike
+from jamflow_rt.stream.saying import Saying
 from jamflow_rt.stream.settings import SessionSettings
-from jamflow_rt.stream.sound import SoundSource
-from jamflow_rt.stream.sources import (
-    Source,
-    TextSource,
-    TokenSource,
-    check_text,
-)
 from jamflow_rt.stream.speech import Speech
 from jamflow_rt.stream.studio import PortraitLike, Studio
 from jamflow_rt.stream.supply import Supply
-from jamflow_rt.text.written import CharacterFront
+from jamflow_rt.stream.updating import Updating
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 Mode = Literal["queue", "interrupt"]
 
 
@@ -73,39 +57,34 @@ class Session:
         on_close: Callable[[Session], None],
     ) -> None:
         self.id = session_id
-        self._studio = studio
-        self._performance = performance
         self._playout = playout
-        self._voice = voice
-        self._settings = settings
-        self._size = size
         self._at_close: list[Callable[[Session], None]] = [on_close]
-        self._loop = asyncio.get_running_loop()
-        self._listeners: list[Callable[[Event], None]] = []
-        self._speech_count = 0
-        # The sound or motion that is being pushed in, until `flush`.
-        self._pushed: tuple[Speech, SoundSource | MotionSource] | None = None
+        self._listeners: Listeners[Event] = Listeners(session_id, EVENT_TYPES)
+        emit = self._listeners.tell
         self._supply = Supply(
             studio.engine, performance, playout, settings, self._progress, self._fail
         )
-        self._programme = Programme(
-            performance,
-            self._supply,
+        self._programme = Programme(performance, self._supply, playout, settings, emit)
+        self._saying = Saying(studio, voice, settings, self._new_speech)
+        self._pushing = Pushing(studio, self._new_speech, self._programme.add)
+        self._updating = Updating(
+            studio, self._saying, performance, playout, size, self._check_open
+        )
+        self._attention = Attention(settings.hearing, self._programme, playout, self._stop, emit)
+        self._reading = Reading(
             playout,
-            settings.score_ahead,
-            settings.thinking_limit,
-            self._emit,
+            self._programme,
+            self._attention,
+            self._supply,
+            settings.metrics_every,
+            emit,
+            self._check_running,
+            self._fail,
         )
-        self._attention = Attention(
-            settings.hearing, self._programme, playout, self._stop, self._emit
-        )
-        self._pulling = False
+        self._speech_count = 0
         self._closed = False
         self._error: JamflowError | None = None
         self._ready = asyncio.Event()
-        self._underruns = 0
-        # Media time of the next `Metrics`.
-        self._metrics_due = settings.metrics_every
 
     def __repr__(self) -> str:
         return f"<Session {self.id} {'closed' if self._closed else self.state}>"
@@ -138,13 +117,7 @@ class Session:
         Returns:
             A function that ends this.
         """
-        self._listeners.append(callback)
-
-        def remove() -> None:
-            if callback in self._listeners:
-                self._listeners.remove(callback)
-
-        return remove
+        return self._listeners.on_event(callback)
 
     def on(self, kind: str, callback: Callable[[Any], None]) -> Callable[[], None]:
         """Call `callback` with every event of one type, such as `speech.word`.
@@ -155,10 +128,7 @@ class Session:
         Raises:
             InvalidInput: there are no events of this type.
         """
-        if kind not in EVENT_TYPES:
-            known = ", ".join(sorted(EVENT_TYPES))
-            raise InvalidInput(f"There is no event type {kind!r}; there are {known}.")
-        return self.on_event(lambda event: callback(event) if event.type == kind else None)
+        return self._listeners.on(kind, callback)
 
     def on_close(self, callback: Callable[[Session], None]) -> None:
         """Call `callback` once when the session has ended, for whatever reason."""
@@ -193,33 +163,9 @@ class Session:
         self._check_open()
         if mode not in ("queue", "interrupt"):
             raise InvalidInput(f"mode is 'queue' or 'interrupt', not {mode!r}.")
-        if isinstance(text, str):
-            check_text(text, self._settings.max_text, self._studio.front.check)
-        elif not isinstance(text, AsyncIterable):
-            raise InvalidInput(
-                f"say() takes a str or an async iterable of str, not {type(text).__name__}."
-            )
-        continuation = spoken = None
-        if reference is not None:
-            checked, front = check_reference(reference, self._studio), self._studio.front
-            if isinstance(front, CharacterFront):
-                spoken = cache(partial(checked.as_voice, front.vocabulary))
-            else:
-                continuation = partial(checked.continuation, self._studio, self._voice)
+        speech, source = self._saying.say(text, reference)
         if mode == "interrupt":
             self._stop()
-        speech = self._new_speech(text if isinstance(text, str) else "")
-        speed = self._settings.speed
-        compose = partial(compose_text, self._studio, speed, self._voice, speech.id, spoken)
-        source: Source
-        if isinstance(text, str):
-            source = TextSource(text, compose, self._run)
-        else:
-            source = TokenSource(
-                text, compose, self._run, partial(_grow, speech), self._settings.max_text
-            )
-        if continuation is not None:
-            source = PrimedSource(source, continuation, self._run_apart)
         self._programme.add(speech, source)
         return speech
 
@@ -240,22 +186,7 @@ class Session:
             Failed: the session is closed or has failed.
         """
         self._check_open()
-        sound = check_pcm(pcm, sample_rate)
-        if self._pushed is None:
-            speech = self._new_speech("")
-            source = SoundSource(int(sample_rate), speech.id, self._run)
-            self._pushed = speech, source
-            self._programme.add(speech, source)
-        speech, pushed = self._pushed
-        if not isinstance(pushed, SoundSource):
-            raise InvalidInput("Motion is being pushed in: flush() before sound.")
-        if pushed.sample_rate != sample_rate:
-            raise InvalidInput(
-                f"The sample rate changed from {pushed.sample_rate} to {sample_rate}: "
-                "flush() before sound of another rate."
-            )
-        pushed.push(sound)
-        return speech
+        return self._pushing.push_audio(pcm, sample_rate)
 
     def push_motion(self, motion: MotionLike) -> Speech:
         """Let the face move as given, in silence; call it as the motion comes in.
@@ -271,17 +202,7 @@ class Session:
             Failed: the session is closed or has failed.
         """
         self._check_open()
-        given = check_motion(motion, self._studio.space)
-        if self._pushed is None:
-            speech = self._new_speech("")
-            source = MotionSource(speech.id)
-            self._pushed = speech, source
-            self._programme.add(speech, source)
-        speech, pushed = self._pushed
-        if not isinstance(pushed, MotionSource):
-            raise InvalidInput("Sound is being pushed in: flush() before motion.")
-        pushed.push(given)
-        return speech
+        return self._pushing.push_motion(motion)
 
     def flush(self) -> Speech | None:
         """What `push_audio` or `push_motion` gave is complete.
@@ -290,11 +211,7 @@ class Session:
             Its speech; None when there was none.
         """
         self._check_open()
-        if self._pushed is None:
-            return None
-        (speech, source), self._pushed = self._pushed, None
-        source.finish()
-        return speech
+        return self._pushing.flush()
 
     def dub(self, text: str, motion: MotionLike) -> Speech:
         """Speak a text to given motion: the speech fits the lips and their timing.
@@ -314,10 +231,7 @@ class Session:
             Failed: the session is closed or has failed.
         """
         self._check_open()
-        check_text(text, self._settings.max_text, self._studio.front.check)
-        given = check_motion(motion, self._studio.space)
-        speech = self._new_speech(text)
-        source = DubSource(text, given, speech.id, self._voice, self._studio, self._run_apart)
+        speech, source = self._saying.dub(text, motion)
         self._programme.add(speech, source)
         return speech
 
@@ -343,10 +257,7 @@ class Session:
             Failed: the session is closed or has failed.
         """
         self._check_open()
-        if not self._programme.paused:
-            self._playout.hush()
-            self._programme.pause()
-            self._supply.pump()
+        self._programme.pause()
 
     def resume(self) -> None:
         """Go on after `pause`, from the word that was broken off, or the sound's last 160 ms.
@@ -356,7 +267,6 @@ class Session:
         """
         self._check_open()
         self._programme.resume()
-        self._supply.pump()
 
     def listen(self) -> None:
         """Look attentive while nothing is being said, until `idle()`. `hear` does it by itself.
@@ -418,18 +328,7 @@ class Session:
             Failed: the session is closed or has failed.
         """
         self._check_open()
-        settings = self._settings if speed is None else self._settings.at_speed(speed)
-        speaker = self._voice if voice is None else self._studio.find_voice(voice)
-        if portrait is not None:
-            if not self._playout.draws:
-                raise InvalidInput("The session has no pictures: open one with pictures=True.")
-            painter = await asyncio.to_thread(self._studio.open_painter, portrait, self._size)
-            self._check_open()
-            self._playout.paint_with(painter)
-            if painter.track is not None:
-                self._performance.follow(painter.track)
-        self._settings, self._voice = settings, speaker
-        self._performance.voice = speaker.number
+        await self._updating.update(voice, portrait, speed)
 
     # What comes out
 
@@ -444,30 +343,7 @@ class Session:
             Failed: the session failed.
             InvalidInput: somebody else is reading the frames.
         """
-        if self._pulling:
-            raise InvalidInput("A session has one reader; another task iterates over it already.")
-        self._pulling = True
-        try:
-            self._check_running()
-            picture = await self._playout.wait()
-            self._check_running()
-            frame, starved = self._playout.take(picture)
-        except (JamflowError, StopAsyncIteration):
-            raise
-        except Exception as error:
-            self._fail(Failed(f"A picture could not be drawn: {error!r}. Open a new session."))
-            raise self._error or error from error
-        finally:
-            self._pulling = False
-        if starved:
-            self._underruns += 1
-            current = self._programme.current
-            self._emit(Underrun(frame.time, current.id if current else None))
-        self._attention.played(frame.sound)
-        frame = self._programme.hear(frame)
-        self._supply.pump()
-        self._measure(frame)
-        return frame
+        return await self._reading.next()
 
     async def aclose(self) -> None:
         """End the session; what it was saying is interrupted. May be called twice."""
@@ -496,23 +372,9 @@ class Session:
 
     def _stop(self) -> Playback:
         """Interrupt: all that happens at once."""
-        playback = self._programme.playback()
-        self._playout.hush()
-        self._pushed = None
-        if self._programme.current is not None:
-            self._supply.cut()
-        self._programme.drop()
-        self._supply.pump()
-        return playback
-
-    def _measure(self, frame: Frame) -> None:
-        if frame.time < self._metrics_due:
-            return
-        self._metrics_due += self._settings.metrics_every
-        clock = self._playout.clock
-        ahead = len(self._playout) * FRAME_SECONDS
-        first_frame = self._programme.first_frame
-        self._emit(Metrics(self.time, ahead, clock.late, self._underruns, first_frame))
+        # First: a listener may push something new in as soon as it hears of the end.
+        self._pushing.forget()
+        return self._programme.interrupt()
 
     def _new_speech(self, text: str) -> Speech:
         self._speech_count += 1
@@ -533,11 +395,11 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        self._pushed = None
+        self._pushing.forget()
         self._supply.close()
         self._programme.drop(self._error)
         if last_event is not None:
-            self._emit(last_event)
+            self._listeners.tell(last_event)
         self._playout.clear()
         self._listeners.clear()
         self._ready.set()
@@ -553,21 +415,3 @@ class Session:
             if self._error is not None:
                 raise self._error
             raise StopAsyncIteration
-
-    def _emit(self, event: Event) -> None:
-        for callback in list(self._listeners):
-            try:
-                callback(event)
-            except Exception:
-                log.exception("A listener of session %s failed.", self.id)
-
-    async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await self._loop.run_in_executor(self._studio.executor, function, *arguments)
-
-    async def _run_apart(self, function: Callable[..., T], *arguments: Any) -> T:
-        # What waits for the engine must not keep other sessions' texts waiting.
-        return await asyncio.to_thread(function, *arguments)
-
-
-def _grow(speech: Speech, token: str) -> None:
-    speech.text += token

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from jamflow_rt.codec.keypoints import KeypointSpace, KeypointTrack
 from jamflow_rt.codec.motion import MotionSpace
@@ -20,6 +22,7 @@ from jamflow_rt.stream.windows import WindowPlanner
 from jamflow_rt.text.front import TextFront
 from jamflow_rt.text.written import CharacterFront
 
+T = TypeVar("T")
 PortraitLike = str | Path | Portrait
 
 
@@ -57,3 +60,7 @@ class Studio:
         if track is not None:
             performance.follow(track)
         return performance
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a blocking function on the executor."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *arguments)
