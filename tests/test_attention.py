@@ -101,3 +101,18 @@ async def test_what_is_played_is_known_to_the_hearing(stage: Stage) -> None:
     assert FakeHearing.made[0].heard == 4 * 960
     stage.session.idle()
     assert FakeHearing.made[0].resets == 1
+
+
+async def test_listening_shows_and_ends(stage: Stage) -> None:
+    stage.session.listen()
+    assert stage.session.state == "listening"
+    assert stage.playout.manner.listening
+    speech = stage.session.say("hello")
+    await stage.until(lambda: speech.done)
+    assert stage.session.state == "listening"
+    stage.session.idle()
+    assert not stage.playout.manner.listening
+    assert [e.state for e in stage.of(StateChanged)] == [
+        *("listening", "thinking", "speaking", "listening"),
+        "idle",
+    ]
