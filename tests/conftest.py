@@ -1,14 +1,18 @@
-"""What test modules share: quiet threads, repeatable examples, a stage, the browser last."""
+"""What test modules share: quiet threads, repeatable examples, stages, the browser last."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from hypothesis import settings
 
-from tests.stream_fakes import Stage
+if TYPE_CHECKING:
+    from jamflow_rt.client import RemoteSession
+    from tests.socket_fakes import Server
+    from tests.stream_fakes import Stage
 
 # Timing of a shared machine must not decide a property test, and a failure must come back.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -26,9 +30,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "e2e" in item.path.parts)
 
 
+# The fixtures import what they need by themselves: most modules need none of it.
+
+
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
+    """A session that has started, without a model."""
+    from tests.stream_fakes import Stage
+
     stage = Stage()
     await stage.session.start()
     yield stage
     await stage.session.aclose()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    """A server over WebSockets, without a model."""
+    from tests.socket_fakes import serving
+
+    async with serving(resume_seconds=20) as server:
+        yield server
+
+
+@pytest.fixture
+async def session(server: Server) -> AsyncIterator[RemoteSession]:
+    """A session at `server` that is heard and not seen."""
+    from jamflow_rt.client import connect
+
+    async with connect(server.url, media="audio") as session:
+        yield session

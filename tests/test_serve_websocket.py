@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +15,6 @@ from jamflow_rt.serve.socket_viewer import MAX_MESSAGE
 from tests.socket_fakes import Client, Server, client, serving, until
 
 AUDIO_MICROSECONDS = 20_000
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with serving(resume_seconds=20) as server:
-        yield server
 
 
 async def closed(one: Client) -> int | None:
