@@ -11,6 +11,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from jamflow_rt.client import RemoteSession
+    from tests.conversation_fakes import Talk
     from tests.socket_fakes import Server
     from tests.stream_fakes import Stage
 
@@ -60,3 +61,13 @@ async def session(server: Server) -> AsyncIterator[RemoteSession]:
 
     async with connect(server.url, media="audio") as session:
         yield session
+
+
+@pytest.fixture
+async def talk() -> AsyncIterator[Talk]:
+    """A conversation whose greeting has been given."""
+    from tests.conversation_fakes import GREETING, Talk
+
+    async with Talk(greeting=GREETING) as talk:
+        talk.got.clear()
+        yield talk

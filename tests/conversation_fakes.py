@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
@@ -14,11 +15,13 @@ from jamflow_rt import protocol
 from jamflow_rt.codec.pcm import check_pcm
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.serve.conversation import Conversation
+from jamflow_rt.serve.greeting import Greeting
 from jamflow_rt.stream import events
 from jamflow_rt.stream.media import Playback, SpokenWord
 from jamflow_rt.stream.session import Session
 from tests.serve_fakes import FakeSession
 
+GREETING = Greeting(voice="low", voices=("low", "high"), portraits=("mara", "broken"))
 LATENTS = 7
 """Numbers of a frame of motion."""
 
@@ -150,3 +153,15 @@ async def settle() -> None:
     """Let everything happen that needs no time."""
     for _ in range(8):
         await asyncio.sleep(0)
+
+
+def error_of(answer: list[protocol.ServerEvent]) -> protocol.ErrorEvent:
+    """The error that is all of an answer."""
+    assert len(answer) == 1
+    assert isinstance(answer[0], protocol.ErrorEvent)
+    return answer[0]
+
+
+def base64_of(samples: list[int]) -> str:
+    """Samples as events carry them."""
+    return base64.b64encode(np.array(samples, "<i2").tobytes()).decode()

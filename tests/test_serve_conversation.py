@@ -15,7 +15,7 @@ from jamflow_rt.serve.responses import MAX_WAITING
 from jamflow_rt.serve.text_feed import TextFeed
 from jamflow_rt.stream import events
 from jamflow_rt.stream.media import Playback, SpokenPhoneme
-from tests.conversation_fakes import Talk, settle
+from tests.conversation_fakes import Talk, error_of, settle
 from tests.serve_fakes import make_frame
 
 SILENCE = base64.b64encode(bytes(4)).decode()
@@ -25,12 +25,6 @@ SILENCE = base64.b64encode(bytes(4)).decode()
 async def talk() -> AsyncIterator[Talk]:
     async with Talk() as talk:
         yield talk
-
-
-def error_of(answer: list[protocol.ServerEvent]) -> protocol.ErrorEvent:
-    assert len(answer) == 1
-    assert isinstance(answer[0], protocol.ErrorEvent)
-    return answer[0]
 
 
 async def test_it_greets_with_the_session_and_its_state() -> None:
