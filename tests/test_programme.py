@@ -9,6 +9,7 @@ import pytest
 from jamflow_rt.stream.events import (
     SpeechFinished,
     SpeechInterrupted,
+    SpeechStarted,
     StateChanged,
     Underrun,
     WordSpoken,
@@ -86,6 +87,19 @@ async def test_an_error_of_the_producer_ends_its_speech_after_what_was_said(stag
     assert speech.spoken_text == "So far so good."
     assert isinstance(stage.of(SpeechInterrupted)[0].error, ConnectionError)
     assert (await after).spoken_text == "next"
+
+
+async def test_a_speech_that_did_not_queue_tells_its_first_frame(stage: Stage) -> None:
+    await stage.frames(3)
+    asked = stage.time.now()
+    stage.session.say("first")
+    second = stage.session.say("second")
+    await stage.until(lambda: bool(stage.of(SpeechStarted)))
+    waited = stage.time.now() - asked
+    await stage.until(lambda: second.started)
+    first_frames = [event.first_frame for event in stage.of(SpeechStarted)]
+    assert first_frames == [pytest.approx(waited, abs=1e-9), None]
+    assert waited > 0
 
 
 async def test_interrupt_silences_at_once_and_says_what_was_heard(stage: Stage) -> None:

@@ -15,6 +15,7 @@ from jamflow_rt.serve.refusals import refusal
 from jamflow_rt.stream import events
 from jamflow_rt.stream.media import Playback
 from tests.serve_fakes import FakeSession
+from tests.stream_fakes import Stage
 
 
 def figures(metrics: Metrics) -> dict[str, float]:
@@ -66,17 +67,32 @@ def test_a_session_s_events_are_counted() -> None:
     assert found["jamflow_sessions_failed_total"] == 1
 
 
-def test_a_first_frame_is_observed_once() -> None:
+def test_the_first_frame_of_each_speech_that_did_not_queue_is_observed() -> None:
     metrics, session = Metrics(lambda: True), FakeSession()
     metrics.watch(session)  # type: ignore[arg-type]
-    for first in (None, 0.21, 0.21, 0.21, 0.43):
+    for first in (None, 0.21, 0.21, None, 0.43):
+        session.emit(events.SpeechStarted(0, "s", first))
+        # The session repeats the figure of the last speech.
+        session.emit(events.Metrics(0, 0.0, 0.0, 0, first))
         session.emit(events.Metrics(0, 0.0, 0.0, 0, first))
     found = figures(metrics)
-    assert found["jamflow_first_frame_seconds_count"] == 2
-    assert found["jamflow_first_frame_seconds_sum"] == pytest.approx(0.64)
+    assert found["jamflow_first_frame_seconds_count"] == 3
+    assert found["jamflow_first_frame_seconds_sum"] == pytest.approx(0.85)
     assert found["jamflow_first_frame_seconds_bucket{0.2}"] == 0
-    assert found["jamflow_first_frame_seconds_bucket{0.25}"] == 1
-    assert found["jamflow_first_frame_seconds_bucket{0.5}"] == 2
+    assert found["jamflow_first_frame_seconds_bucket{0.25}"] == 2
+    assert found["jamflow_first_frame_seconds_bucket{0.5}"] == 3
+
+
+async def test_speeches_that_begin_within_a_second_are_all_observed(stage: Stage) -> None:
+    metrics = Metrics(lambda: True)
+    metrics.watch(stage.session)
+    for _ in range(3):
+        speech, queued = stage.session.say("ha"), stage.session.say("queued")
+        await stage.until(lambda queued=queued: queued.started)
+        await stage.session.interrupt()
+        assert speech.done
+    assert stage.session.time < 5.0, "before the session tells its own metrics"
+    assert figures(metrics)["jamflow_first_frame_seconds_count"] == 3
 
 
 def test_the_engine_and_the_process_are_seen() -> None:

@@ -55,7 +55,7 @@ class Metrics:
         self._failed = self._counter("sessions_failed", "Sessions in which something broke.")
         self._first_frame = Histogram(
             "jamflow_first_frame_seconds",
-            "From being asked to say something to its first frame.",
+            "From being asked to say something to its first frame, where it did not queue.",
             buckets=FIRST_FRAME_SECONDS,
             registry=self.registry,
         )
@@ -82,17 +82,36 @@ class Metrics:
         """A session was asked for in vain."""
         self._refused.labels(reason).inc()
 
-    def first_frame(self, seconds: float) -> None:
-        """So long a speech took from being asked for to its first frame."""
-        self._first_frame.observe(seconds)
-
     def watch(self, session: Session) -> Callable[[], None]:
         """Count what a session does, until the function that this returns is called."""
-        return session.on_event(_Watch(self).saw)
+        return session.on_event(self._saw)
 
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self.registry)
+
+    def _saw(self, event: events.Event) -> None:
+        match event:
+            case events.SpeechStarted():
+                if event.first_frame is not None:
+                    self._first_frame.observe(event.first_frame)
+            case events.WordSpoken():
+                self._words.inc()
+            case events.SpeechFinished():
+                self._finished.inc()
+            case events.SpeechInterrupted():
+                self._interrupted.inc()
+            case events.Underrun():
+                self._underruns.inc()
+            case events.SessionFailed():
+                self._failed.inc()
+            case (
+                events.StateChanged()
+                | events.UserStarted()
+                | events.UserStopped()
+                | events.Metrics()
+            ):
+                pass
 
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
         return Counter(f"jamflow_{name}", what, labels, registry=self.registry)
@@ -103,40 +122,6 @@ def _count_tasks() -> float:
         return float(len(asyncio.all_tasks()))
     except RuntimeError:
         return 0.0  # no loop runs here
-
-
-class _Watch:
-    """One session's events."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-        # The session repeats the figure of the last speech until there is another.
-        self._first_frame: float | None = None
-
-    def saw(self, event: events.Event) -> None:
-        metrics = self._metrics
-        match event:
-            case events.WordSpoken():
-                metrics._words.inc()
-            case events.SpeechFinished():
-                metrics._finished.inc()
-            case events.SpeechInterrupted():
-                metrics._interrupted.inc()
-            case events.Underrun():
-                metrics._underruns.inc()
-            case events.SessionFailed():
-                metrics._failed.inc()
-            case events.Metrics():
-                if event.first_frame is not None and event.first_frame != self._first_frame:
-                    metrics.first_frame(event.first_frame)
-                self._first_frame = event.first_frame
-            case (
-                events.SpeechStarted()
-                | events.StateChanged()
-                | events.UserStarted()
-                | events.UserStopped()
-            ):
-                pass
 
 
 class MetricsEndpoint:

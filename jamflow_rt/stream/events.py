@@ -22,6 +22,8 @@ class SpeechStarted:
     type: ClassVar[str] = "speech.started"
     time: float
     speech_id: str
+    first_frame: float | None = None
+    """Seconds from `say` to this frame; None when the speech had to queue, and at a client."""
 
 
 @dataclass(frozen=True, slots=True)

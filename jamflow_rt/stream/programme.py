@@ -145,15 +145,17 @@ class Programme:
         if frame.speech_id is not None:
             speech = self._speeches[0]
             first = not speech.started
+            first_frame = None
             if first:
                 if self._asked is not None and self._asked[0] is speech:
-                    self.first_frame = self._playout.clock.now() - self._asked[1]
+                    first_frame = self._playout.clock.now() - self._asked[1]
+                    self.first_frame = first_frame
                 if self._attending == "thinking":
                     self._attending = "idle"
             words, phonemes = speech.hear()
             self._set_state(self._state_now(), frame.time)
             if first:
-                self._emit(SpeechStarted(frame.time, speech.id))
+                self._emit(SpeechStarted(frame.time, speech.id, first_frame))
             frame = replace(frame, words=words, phonemes=phonemes)
             for word in words:
                 self._emit(WordSpoken(frame.time, speech.id, word.text, word.start, word.end))
