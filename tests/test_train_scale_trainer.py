@@ -11,7 +11,9 @@ from jamflow_rt.errors import Failed, InvalidInput
 from jamflow_rt.flow.objective import condition_of, flow_matching_errors, masked_numbers
 from jamflow_rt.model.checkpoint import load_checkpoint, save_checkpoint
 from jamflow_rt.model.jam import JamFlow
+from jamflow_rt.train.scale import checkpoints
 from jamflow_rt.train.scale.checkpoints import newest
+from jamflow_rt.train.scale.data import Pass
 from jamflow_rt.train.scale.learner import Average, rate_share
 from jamflow_rt.train.scale.recipe import load_recipe
 from jamflow_rt.train.scale.run import train_recipe
@@ -224,7 +226,23 @@ def test_a_run_does_not_go_on_with_other_numbers(shards: Path, tmp_path: Path) -
     for change in ({"seed": 1}, {"batches": {"frames": 400}}, {"optimiser": {"clip": 2.0}}):
         with pytest.raises(InvalidInput, match=f"{next(iter(change))}"):
             Trainer(toy_recipe(steps=2, **change), shards, tmp_path)
+    write_toy_shards(tmp_path / "others", clips=17)
+    with pytest.raises(InvalidInput, match="Changed: the clips"):
+        Trainer(toy_recipe(steps=2), tmp_path / "others", tmp_path)
     assert Trainer(toy_recipe(steps=2, save_every=1), shards, tmp_path).step == 1
+
+
+def test_a_run_on_other_processes_is_told_what_computes_the_same(
+    shards: Path, tmp_path: Path
+) -> None:
+    trained(toy_recipe(steps=1, batches={"frames": 150, "accumulate": 2}), shards, tmp_path)
+    path = tmp_path / "checkpoints/step-00000001/state.json"
+    path.write_text(path.read_text().replace('"processes": 1', '"processes": 4'))
+    said = "batches.frames=600, batches.multiple=4 and batches.accumulate=2"
+    with pytest.raises(InvalidInput, match=f"then 4 processes, now 1: {said}"):
+        Trainer(toy_recipe(batches={"frames": 150, "accumulate": 2}), shards, tmp_path)
+    batches = {"frames": 600, "multiple": 4, "accumulate": 2}
+    assert Trainer(toy_recipe(batches=batches), shards, tmp_path).step == 1
 
 
 @pytest.mark.parametrize(
@@ -247,6 +265,37 @@ def test_a_loss_that_is_no_number_ends_the_run(shards: Path, tmp_path: Path) -> 
     with pytest.raises(Failed, match="no number.*step 1"):
         trainer.run()
     assert newest(tmp_path) is None
+
+
+def test_a_gradient_that_is_no_number_is_not_saved(shards: Path, tmp_path: Path) -> None:
+    trainer = Trainer(toy_recipe(steps=4, save_every=2), shards, tmp_path)
+    learn = trainer._learn
+
+    def learn_or_spoil(passes: list[Pass]) -> tuple[Tensor, Tensor, Tensor, float]:
+        errors, counts, norm, rate = learn(passes)
+        return errors, counts, norm if trainer.step < 3 else norm * float("inf"), rate
+
+    trainer._learn = learn_or_spoil  # type: ignore[method-assign]
+    with pytest.raises(Failed, match="gradient is no number.*step 4"):
+        trainer.run()
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002"]
+
+
+def test_a_full_disk_is_said_and_leaves_the_checkpoints_before(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(weights: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    trained(toy_recipe(steps=1), shards, tmp_path)
+    trainer = Trainer(toy_recipe(steps=2), shards, tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(Failed, match="step 2.*No space left"):
+        patch.setattr(checkpoints, "_write", full)
+        trainer.run()
+    trained(toy_recipe(steps=2), shards, tmp_path)
+    kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert kept == ["step-00000001", "step-00000002"]
 
 
 def test_the_average_follows_the_weights() -> None:

@@ -197,6 +197,12 @@ class ClipShards:
         return tuple(entry for shard in self.index.shards for entry in shard.clips)
 
     @cached_property
+    def fingerprint(self) -> str:
+        """The same for the same clips, wherever they lie."""
+        digests = "".join(f"{shard.file} {shard.sha256}\n" for shard in self.index.shards)
+        return hashlib.sha256(digests.encode()).hexdigest()
+
+    @cached_property
     def _firsts(self) -> NDArray[np.int64]:
         """Number of the first clip of each shard."""
         return np.cumsum([0, *(len(shard.clips) for shard in self.index.shards)])[:-1]

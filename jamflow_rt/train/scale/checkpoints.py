@@ -2,8 +2,8 @@
 
 `RUN/checkpoints/step-00001000/` holds the weights and their averages as safetensors, what
 `accelerate` keeps (the optimiser's state, every process's random state), and `state.json`. A
-checkpoint is written under another name and renamed when it is complete. On several machines the
-folder must be one that all of them see.
+checkpoint is written under another name and renamed when it is complete. Several machines share the
+folder, or each has its own with everything in it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from jamflow_rt.config import StrictModel
-from jamflow_rt.errors import InvalidInput
+from jamflow_rt.errors import Failed, InvalidInput
 from jamflow_rt.train.scale.learner import Average, Objective
 from jamflow_rt.train.scale.recipe import Batches, Recipe
 
@@ -41,12 +42,18 @@ class State(StrictModel):
     step: int
     processes: int
     recipe: dict[str, Any]
+    clips: str
+    """`ClipShards.fingerprint`."""
 
 
 def newest(run: Path) -> Path | None:
     """The newest checkpoint of a run."""
-    found = sorted((run / _FOLDER).glob("step-*"))
-    return found[-1] if found else None
+    names = _names(run)
+    return run / _FOLDER / names[-1] if names else None
+
+
+def _names(run: Path) -> list[str]:
+    return sorted(path.name for path in (run / _FOLDER).glob("step-*"))
 
 
 class Checkpoints:
@@ -56,10 +63,15 @@ class Checkpoints:
         run: folder of the run.
         accelerator: prepared with the objective and the optimiser.
         recipe: of the run.
+        clips: `ClipShards.fingerprint`.
+        writes: whether this process writes into the folder (`machines.writes`).
     """
 
-    def __init__(self, run: Path, accelerator: Accelerator, recipe: Recipe) -> None:
+    def __init__(
+        self, run: Path, accelerator: Accelerator, recipe: Recipe, clips: str, writes: bool
+    ) -> None:
         self._run, self._accelerator, self._recipe = run, accelerator, recipe
+        self._clips, self._writes = clips, writes
         accelerator.register_save_state_pre_hook(self._save_weights)
         accelerator.register_load_state_pre_hook(self._load_weights)
 
@@ -68,7 +80,7 @@ class Checkpoints:
     ) -> None:
         """Instead of accelerate, which would name them by how the network is wrapped."""
         weights.clear()
-        if self._accelerator.is_main_process:
+        if self._writes:
             network = self._accelerator.unwrap_model(models[0]).model
             _write(network.state_dict(), Path(folder) / _WEIGHTS)
 
@@ -78,7 +90,7 @@ class Checkpoints:
         network.load_state_dict(load_file(Path(folder) / _WEIGHTS))
 
     def resume(self, average: Average) -> int:
-        """Load the newest checkpoint.
+        """Load the newest checkpoint that every machine has; all processes take part.
 
         Returns:
             The number of steps that are done; 0 where there is no checkpoint.
@@ -86,9 +98,11 @@ class Checkpoints:
         Raises:
             InvalidInput: the checkpoint is damaged, or of a run with other numbers.
         """
-        path = newest(self._run)
-        if path is None:
+        everyone: list[list[str]] = gather_object([_names(self._run)])
+        common = set(everyone[0]).intersection(*everyone[1:])
+        if not common:
             return 0
+        path = self._run / _FOLDER / max(common)
         try:
             state = State.model_validate_json((path / _STATE).read_text("utf-8"))
             self._compare(state, path)
@@ -114,7 +128,9 @@ class Checkpoints:
         processes = self._accelerator.num_processes
         before = Batches.model_validate(state.recipe["batches"])
         if _passes(before, state.processes) != _passes(self._recipe.batches, processes):
-            other.append(f"batches (then {state.processes} processes, now {processes})")
+            other.append(f"batches{_so_that_it_goes_on(before, state.processes, processes)}")
+        if state.clips != self._clips:
+            other.append("the clips")
         if other:
             raise InvalidInput(
                 f"{path} is of a run with other numbers and cannot go on where it was. Changed: "
@@ -123,35 +139,61 @@ class Checkpoints:
             )
 
     def save(self, step: int, objective: Objective, average: Average) -> None:
-        """Write the checkpoint of a step and delete the oldest; all processes take part."""
+        """Write the checkpoint of a step and delete the oldest; all processes take part.
+
+        Raises:
+            Failed: it could not be written; those before are whole.
+        """
+        try:
+            self._save(step, objective, average)
+        except (OSError, SafetensorError) as error:
+            raise Failed(
+                f"The checkpoint of step {step} could not be written to {self._run}: {error}. "
+                "Those before are whole; started again, the training goes on from there."
+            ) from error
+
+    def _save(self, step: int, objective: Objective, average: Average) -> None:
         path = self._run / _FOLDER / f"step-{step:08d}"
         draft = path.with_name(f".{path.name}")
         accelerator = self._accelerator
-        if accelerator.is_main_process and draft.exists():
-            shutil.rmtree(draft)
+        if self._writes:
+            for broken_off in path.parent.glob(".step-*"):
+                shutil.rmtree(broken_off)
         accelerator.wait_for_everyone()
         accelerator.save_state(str(draft))
-        if accelerator.is_main_process:
+        if self._writes:
             _write(average.of(objective.model), draft / AVERAGE)
             state = State(
                 step=step,
                 processes=accelerator.num_processes,
                 recipe=self._recipe.model_dump(mode="json"),
+                clips=self._clips,
             )
             (draft / _STATE).write_text(json.dumps(state.model_dump(), indent=2) + "\n", "utf-8")
         accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
+        if self._writes:
             if path.exists():
                 shutil.rmtree(path)
             draft.replace(path)
-            for old in sorted(path.parent.glob("step-*"))[: -self._recipe.keep]:
-                shutil.rmtree(old)
+            for old in _names(self._run)[: -self._recipe.keep]:
+                shutil.rmtree(path.with_name(old))
         accelerator.wait_for_everyone()
 
 
 def _passes(batches: Batches, processes: int) -> tuple[int, int, int]:
     """What a plan of passes depends on."""
     return batches.frames * processes, batches.multiple or processes, batches.accumulate
+
+
+def _so_that_it_goes_on(before: Batches, then: int, now: int) -> str:
+    """What makes the same passes on another number of processes, in brackets."""
+    frames, multiple, accumulate = _passes(before, then)
+    if then == now or frames % now or multiple % now:
+        return f" (then {then} processes, now {now})"
+    return (
+        f" (then {then} processes, now {now}: batches.frames={frames // now}, "
+        f"batches.multiple={multiple} and batches.accumulate={accumulate} compute the same)"
+    )
 
 
 def _write(weights: Mapping[str, Tensor], path: Path) -> None:

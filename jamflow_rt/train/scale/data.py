@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -141,8 +142,15 @@ def passes(
             collate_fn=together,
             num_workers=workers,
             pin_memory=torch.cuda.is_available(),
+            worker_init_fn=_only_end_when_told,
         )
     except InvalidInput as error:
         # From a worker comes the text of a traceback; what happened is its last line.
         *trace, last = str(error).strip().splitlines()
         raise InvalidInput(last.partition(": ")[2] if trace else last) from error
+
+
+def _only_end_when_told(worker: int) -> None:
+    """Launchers send a process's signals to its children as well; it still needs them then."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)

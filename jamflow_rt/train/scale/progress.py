@@ -52,20 +52,23 @@ class Record:
         """Mean figures since the last call; all processes take part.
 
         Raises:
-            Failed: the loss is no number any more.
+            Failed: the loss or its gradient is no number any more.
         """
         errors = self._accelerator.reduce(self._errors)
         audio, motion = (errors / self._counts.clamp(min=1)).tolist()
-        if not math.isfinite(audio + motion):
+        norm = float(self._norm) / self._steps
+        # A gradient that is no number has spoilt the weights, though the loss before it was one.
+        if not math.isfinite(audio + motion + norm):
             raise Failed(
-                f"The loss is no number any more at step {step}: lower optimiser.learning_rate or "
-                "optimiser.clip and go on from the last checkpoint in a new run (start.weights)."
+                f"The loss or its gradient is no number any more at step {step}: lower "
+                "optimiser.learning_rate or optimiser.clip and go on from the last checkpoint in a "
+                "new run (start.weights)."
             )
         seconds = time.perf_counter() - self._start
         figures = {
             "loss/audio": audio,
             "loss/motion": motion,
-            "gradient_norm": float(self._norm) / self._steps,
+            "gradient_norm": norm,
             "learning_rate": self._rate,
             "mel_frames_per_second": self._frames * self._accelerator.num_processes / seconds,
             "seconds_per_step": seconds / self._steps,

@@ -26,10 +26,12 @@ def train_recipe(
     Raises:
         InvalidInput: recipe, clips, weights or a checkpoint are wrong, or do not fit each other.
         NotSupported: the `train` extra is not installed.
-        Failed: the loss is no number any more.
+        Failed: the loss is no number any more; the training was asked to stop; another process
+            of it is gone.
     """
     numbers = load_recipe(recipe, overrides)
     try:
+        from jamflow_rt.train.scale.machines import missing_each_other
         from jamflow_rt.train.scale.trainer import Trainer
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("jamflow_rt"):
@@ -38,5 +40,6 @@ def train_recipe(
             f"Training needs {error.name}: pip install 'jamflow-rt[train]'."
         ) from error
     folder = work / Path(recipe).stem
-    Trainer(numbers, shards, folder).run()
+    with missing_each_other():
+        Trainer(numbers, shards, folder).run()
     return folder

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import send_to_device
 from torch import Tensor
 from torch.func import functional_call
 
+from jamflow_rt.errors import Failed
 from jamflow_rt.flow.objective import masked_numbers
 from jamflow_rt.model.checkpoint import save_checkpoint
 from jamflow_rt.model.jam import JamFlow
-from jamflow_rt.model.precision import fast_bf16
 from jamflow_rt.train.scale.batching import BatchPlan
 from jamflow_rt.train.scale.checkpoints import Checkpoints
 from jamflow_rt.train.scale.data import Examples, Pass, passes
 from jamflow_rt.train.scale.learner import Average, Objective, freeze, rate_share
+from jamflow_rt.train.scale.machines import agree, join, writes
 from jamflow_rt.train.scale.networks import begin, config_for, save_space
 from jamflow_rt.train.scale.progress import Record, bar
 from jamflow_rt.train.scale.recipe import Recipe
 from jamflow_rt.train.scale.scaling import MotionScale
 from jamflow_rt.train.scale.splitting import split
+from jamflow_rt.train.scale.stopping import asked_to_stop
 from jamflow_rt.train.scale.text import text_ids_for
 from jamflow_rt.train.shards import ClipShards
 
@@ -35,7 +37,8 @@ class Trainer:
     Args:
         recipe: every number.
         shards: folder of prepared clips.
-        run: folder for checkpoints, curves and the finished weights; seen by all machines.
+        run: folder for checkpoints, curves and the finished weights; shared by all machines, or
+            each machine's own.
 
     Raises:
         InvalidInput: recipe, clips, weights or a checkpoint do not fit each other.
@@ -43,8 +46,11 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, shards: Path, run: Path) -> None:
         self.recipe, self.run_folder = recipe, run
-        self.accelerator = _accelerator(recipe, run)
+        self.accelerator = join(recipe, run)
         self._shards = ClipShards.open(shards)
+        numbers = recipe.model_dump_json(exclude={"start", "vocabulary"})
+        agree(self.accelerator, recipe=numbers, clips=self._shards.fingerprint)
+        self._writes = writes(self.accelerator, run)
         self.config = config_for(recipe, self._shards)
         self._scale = MotionScale.of(self._shards.index)
         model = begin(self.config, recipe)
@@ -65,7 +71,9 @@ class Trainer:
         )
         learned, kept_out = split(self._shards, recipe)
         self._plan, self._kept_out = self._plan_of(learned), kept_out
-        self._checkpoints = Checkpoints(run, self.accelerator, recipe)
+        self._checkpoints = Checkpoints(
+            run, self.accelerator, recipe, self._shards.fingerprint, self._writes
+        )
         self.step = self._checkpoints.resume(self.average)
         """Steps that are done."""
 
@@ -73,29 +81,35 @@ class Trainer:
         """Train to the last step.
 
         Raises:
-            Failed: the loss is no number any more.
+            Failed: the loss is no number any more; or it was asked to stop (SIGTERM, Ctrl-C), on
+                any machine, and has left a checkpoint.
             InvalidInput: a shard is damaged.
         """
-        with warnings.catch_warnings():
+        with asked_to_stop() as asked, warnings.catch_warnings():
             # Norms of queries and keys are computed in fp32 where the rest is bf16: as is wanted.
             warnings.filterwarnings("ignore", "Mismatch dtype between input and weight")
-            self._run()
+            self._run(asked)
 
-    def _run(self) -> None:
+    def _run(self, asked: Callable[[], bool]) -> None:
         recipe, accelerator = self.recipe, self.accelerator
         accelerator.init_trackers(
             "tensorboard", init_kwargs={"tensorboard": {"purge_step": self.step + 1}}
         )
         record = Record(accelerator)
         first, end = (count * recipe.batches.accumulate for count in (self.step, recipe.steps))
-        coming = self._passes(self._plan, first, end, recipe.batches.workers)
-        with bar(self.step, recipe.steps, accelerator.is_local_main_process) as advance:
+        with (
+            bar(self.step, recipe.steps, accelerator.is_local_main_process) as advance,
+            closing(self._passes(self._plan, first, end, recipe.batches.workers)) as coming,
+        ):
             while self.step < recipe.steps:
                 now = [next(coming) for _ in range(recipe.batches.accumulate)]
+                # On all machines alike. Read after the step is sent off: a GPU does not wait.
+                asking = accelerator.reduce(torch.tensor(float(asked()), device=accelerator.device))
                 record.add(*self._learn(now), frames=sum(p.batch.ids.numel() for p in now))
                 self.step += 1
                 last = self.step == recipe.steps
-                saving = last or self.step % recipe.save_every == 0
+                stopping = bool(asking) and not last
+                saving = last or stopping or self.step % recipe.save_every == 0
                 if saving or self.step % recipe.log_every == 0:
                     figures = record.figures(self.step)
                     accelerator.log(figures | {"epoch": self._epoch}, self.step)
@@ -105,9 +119,14 @@ class Trainer:
                 if saving:
                     self._checkpoints.save(self.step, self._objective, self.average)
                     self._export()
+                if stopping:
+                    raise Failed(
+                        f"Stopped at step {self.step} of {recipe.steps}, as asked. "
+                        "Started again, it goes on from there."
+                    )
         accelerator.end_training()
 
-    def _passes(self, plan: BatchPlan, first: int, end: int, workers: int) -> Iterator[Pass]:
+    def _passes(self, plan: BatchPlan, first: int, end: int, workers: int) -> Generator[Pass]:
         """This process's passes, on its device."""
         rank = self.accelerator.process_index
         for one in passes(self._examples, plan, rank, first, end, workers):
@@ -169,7 +188,7 @@ class Trainer:
 
     def _export(self) -> None:
         """The averaged weights as sessions load them, and the space of their motion."""
-        if not self.accelerator.is_main_process:
+        if not self._writes:
             return
         model = JamFlow(self.config)
         weights = self.average.of(self._objective.model)
@@ -177,18 +196,3 @@ class Trainer:
         self._scale.fold_given(model)
         save_checkpoint(model, self.run_folder / "model.safetensors")
         save_space(self._shards, self._scale, self.run_folder)
-
-
-def _accelerator(recipe: Recipe, run: Path) -> Accelerator:
-    device = torch.accelerator.current_accelerator() or torch.device("cpu")
-    bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and fast_bf16(device))
-    run.mkdir(parents=True, exist_ok=True)
-    return Accelerator(
-        # Not told, processes on CPUs would not know of each other.
-        cpu=device.type == "cpu",
-        mixed_precision="bf16" if bf16 else "no",
-        gradient_accumulation_steps=recipe.batches.accumulate,
-        log_with="tensorboard",
-        project_dir=run,
-        kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
-    )
