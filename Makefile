@@ -103,9 +103,10 @@ $(VENV)/.evaluate: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.run
 
 # mediapipe 0.10.21 is the last release with models to go with; it wants numpy 1 and protobuf 4,
-# and its own list of requirements (jax, opencv with GUI) is longer than what the tracker needs.
+# which the newest tensorboard refuses, and its own list of requirements (jax, opencv with GUI) is
+# longer than what the tracker needs.
 $(TRAIN)/.train: pyproject.toml constraints.txt | $(TRAIN)/bin/python
-	sed -E '/^(numpy|protobuf|ml-dtypes)==/d' constraints.txt > $(TRAIN)/constraints.txt
+	sed -E '/^(numpy|protobuf|ml-dtypes|tensorboard)==/d' constraints.txt > $(TRAIN)/constraints.txt
 	echo 'numpy<2' >> $(TRAIN)/constraints.txt
 	$(TRAIN)/bin/python $(PIP_INSTALL) -c $(TRAIN)/constraints.txt -e ".[train,teachers]" \
 		"protobuf>=4.25.3,<5" absl-py attrs flatbuffers
