@@ -11,6 +11,7 @@ import numpy as np
 from jamflow_rt.beats import MOTION_RATE, SAMPLE_RATE, SAMPLES_PER_MOTION
 from jamflow_rt.codec.face import FaceState
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.serve.conversation import Conversation
 from jamflow_rt.stream import events
 from jamflow_rt.stream.media import Frame, Playback
 from jamflow_rt.stream.session import Session
@@ -146,6 +147,11 @@ class FakeSession:
         if state != self.state:
             self.state = state
             self.emit(events.StateChanged(0.0, state))
+
+
+def talking(session: FakeSession) -> Callable[[Callable[[str], None]], Conversation]:
+    """Makes the conversation of a viewer who may do everything."""
+    return lambda send: Conversation(cast(Session, session), send, max_text=100)
 
 
 class FakeBundle:

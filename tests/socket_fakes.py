@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,6 +22,8 @@ from jamflow_rt.config import ServerConfig
 from jamflow_rt.errors import InvalidInput, NotAuthorized, Overloaded
 from jamflow_rt.protocol import SCOPES, MediaFrame
 from jamflow_rt.serve.auth import Grant
+from jamflow_rt.serve.conversation import Conversation
+from jamflow_rt.serve.greeting import Greeting
 from jamflow_rt.serve.portraits import motion_tensors
 from jamflow_rt.serve.websocket import SUBPROTOCOL, Sockets, keep_prompt
 from jamflow_rt.stream.clock import MediaClock
@@ -41,12 +43,13 @@ class Server:
 
     def __init__(self, config: ServerConfig) -> None:
         self.stages: list[Stage] = []
+        self.max_text = config.max_text
         self.asked: list[tuple[str | None, str | None, bool, Grant]] = []
         self.max_sessions = config.max_sessions
         self.token: str | None = None
         self.space: bytes | None = save(motion_tensors(toy_space()))
         self.port = 0
-        self.sockets = Sockets(config, toy_space(), self._gate, self._open_session)
+        self.sockets = Sockets(config, toy_space(), self._gate, self._open_session, self._converse)
 
     @property
     def url(self) -> str:
@@ -82,6 +85,13 @@ class Server:
         self.stages.append(stage)
         await stage.session.start()
         return stage.session
+
+    def _converse(
+        self, session: Session, grant: Grant, greeting: Greeting, send: Callable[[str], None]
+    ) -> Conversation:
+        return Conversation(
+            session, send, max_text=self.max_text, scopes=grant.scopes, greeting=greeting
+        )
 
 
 @asynccontextmanager

@@ -25,6 +25,13 @@ def client(avatar: FakeAvatar) -> Iterator[TestClient]:
         yield client
 
 
+def refused(client: TestClient) -> dict[str, float]:
+    """Sessions that were refused, by the reason, as /metrics tells them."""
+    head = 'jamflow_sessions_refused_total{reason="'
+    lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith(head)]
+    return {line.split('"')[1]: float(line.split()[-1]) for line in lines}
+
+
 def test_the_page_and_its_modules_are_served(client: TestClient) -> None:
     page = client.get("/")
     assert page.status_code == 200
@@ -123,6 +130,11 @@ def test_a_bad_offer_is_refused_and_takes_no_place(
     assert all(session.closed for session in avatar.sessions)
 
 
+def test_a_bad_offer_counts_as_a_refusal(client: TestClient) -> None:
+    client.post("/whep", content=b"hello", headers=SDP)
+    assert refused(client) == {"input": 1}
+
+
 def test_an_endless_offer_is_refused(client: TestClient) -> None:
     answer = client.post("/whep", content=b"x" * (MAX_OFFER + 1), headers=SDP)
     assert answer.status_code == 413
@@ -144,6 +156,7 @@ def test_an_unknown_name_is_refused_naming_what_exists(
     for name in names:
         assert name in answer.text
     assert avatar.sessions == []
+    assert refused(client) == {"input": 1}
 
 
 def test_deleting_what_is_not_there_is_404(client: TestClient) -> None:

@@ -10,7 +10,7 @@ from jamflow_rt import protocol
 from jamflow_rt.config import ServerConfig
 from jamflow_rt.errors import InvalidInput, NotAuthorized, Overloaded
 from jamflow_rt.render.portrait import Portrait
-from jamflow_rt.serve.auth import SCOPES, Gate, Grant
+from jamflow_rt.serve.auth import SCOPES, Grant
 from jamflow_rt.serve.event_errors import error_event
 from jamflow_rt.serve.greeting import Greeting
 from jamflow_rt.serve.limits import RateLimited
@@ -32,9 +32,8 @@ class Desk:
         self.avatar = FakeAvatar()
         self.metrics = Metrics(lambda: True)
         self.uploads = Uploads(self.config, self._make)
-        gate = Gate(self.config)
         self.reception = Reception(
-            self.avatar.as_avatar(), self.config, gate, self.uploads, self.metrics, ("mara", "noa")
+            self.avatar.as_avatar(), self.config, self.uploads, self.metrics, ("mara", "noa")
         )
         self.sent: list[protocol.ServerEvent] = []
 

@@ -15,7 +15,7 @@ from jamflow_rt.serve.ice import IceServers, rtc_configuration
 from jamflow_rt.serve.offer import read_offer
 from jamflow_rt.serve.webrtc import Viewer
 from tests.coturn import MISSING, PROGRAM, SECRET, turn_server
-from tests.serve_fakes import FakeSession
+from tests.serve_fakes import FakeSession, talking
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 
@@ -34,7 +34,7 @@ def make_servers(port: int, secret: str = SECRET, transport: str = "udp") -> Ice
 @pytest.fixture
 async def viewer() -> AsyncIterator[Viewer]:
     session = FakeSession()
-    viewer = Viewer(session, max_text=100)  # type: ignore[arg-type]
+    viewer = Viewer(session, talking(session))  # type: ignore[arg-type]
     session.say("one two three four five six seven eight")
     yield viewer
     viewer.end()
@@ -79,7 +79,8 @@ async def test_a_client_behind_a_relay_sees_and_hears(
 async def test_the_server_offers_its_relay_as_well(turn_port: int) -> None:
     servers = make_servers(turn_port)
     client = await gathered(servers)
-    viewer = Viewer(FakeSession.as_session(), max_text=100, ice_servers=servers.for_server())
+    session = FakeSession()
+    viewer = Viewer(session, talking(session), servers.for_server())  # type: ignore[arg-type]
     answer = await viewer.answer(read_offer(client.localDescription.sdp))
     assert any(" typ relay" in line for line in candidates(answer))
     await client.close()

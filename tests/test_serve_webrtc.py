@@ -26,11 +26,10 @@ from jamflow_rt.config import ServerConfig
 from jamflow_rt.errors import InvalidInput, NotSupported
 from jamflow_rt.serve import sweeping, webrtc
 from jamflow_rt.serve.app import create_app
-from jamflow_rt.serve.conversation import Conversation
 from jamflow_rt.serve.offer import read_offer
 from jamflow_rt.serve.trickle import MAX_CANDIDATES, Fragment, parse_fragment
 from jamflow_rt.serve.webrtc import Viewer
-from tests.serve_fakes import FakeAvatar, FakeSession
+from tests.serve_fakes import FakeAvatar, FakeSession, talking
 
 
 class Server:
@@ -278,7 +277,7 @@ class Trickler:
 
     def __init__(self) -> None:
         self.session = FakeSession()
-        self.viewer = Viewer(self.session, max_text=100)  # type: ignore[arg-type]
+        self.viewer = Viewer(self.session, talking(self.session))  # type: ignore[arg-type]
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.connection.addTransceiver("video", direction="recvonly")
         self.tracks: list[MediaStreamTrack] = []
@@ -388,15 +387,3 @@ async def test_of_a_viewer_that_has_left_nothing_stays(
         await until(lambda: viewer() is None)
     finally:
         gc.enable()
-
-
-async def test_a_conversation_can_be_given(server: Server) -> None:
-    made: list[Conversation] = []
-
-    def converse(send: Callable[[str], None]) -> Conversation:
-        made.append(Conversation(FakeSession.as_session(), send, max_text=7))
-        return made[0]
-
-    viewer = Viewer(FakeSession.as_session(), max_text=100, converse=converse)
-    assert [viewer.conversation] == made
-    await viewer.aclose()

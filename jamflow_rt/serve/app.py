@@ -79,9 +79,9 @@ def create_app(
     uploads = Uploads(config, shelf=packs)
     metrics = Metrics(lambda: avatar.alive)
     sweeper = Sweeper()
-    reception = Reception(avatar, config, gate, uploads, metrics, packs.names, sweeper.soon)
+    reception = Reception(avatar, config, uploads, metrics, packs.names, sweeper.soon)
     ice = IceServers(config)
-    viewers = Viewers(reception, config, ice)
+    viewers = Viewers(reception, ice)
     sockets = Sockets(
         config,
         avatar.bundle.mesh,
@@ -89,7 +89,7 @@ def create_app(
         lambda portrait, voice, pictures, grant: reception.open(
             portrait, voice, pictures, grant, "websocket"
         ),
-        converse=reception.converse,
+        reception.converse,
         beside=lambda viewer, grant: reception.keep_time(viewer.session, viewer.end),
     )
     limits = reception.limits

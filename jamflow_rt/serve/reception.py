@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from jamflow_rt.config import ServerConfig
 from jamflow_rt.errors import InvalidInput, JamflowError, NotAuthorized, Overloaded
 from jamflow_rt.protocol import ClientEvent
-from jamflow_rt.serve.auth import Gate, Grant, is_loopback
+from jamflow_rt.serve.auth import Grant, is_loopback
 from jamflow_rt.serve.conversation import Conversation
 from jamflow_rt.serve.deadlines import Deadlines, Reason
 from jamflow_rt.serve.greeting import Greeting
@@ -47,7 +48,6 @@ class Reception:
     Args:
         avatar: gives the sessions; the caller's to close.
         config: of the server.
-        gate: knows whether everybody may do everything.
         uploads: portraits that viewers sent.
         metrics: counts.
         portraits: names that anybody may ask for, the usual one first.
@@ -58,7 +58,6 @@ class Reception:
         self,
         avatar: Avatar,
         config: ServerConfig,
-        gate: Gate,
         uploads: Uploads,
         metrics: Metrics,
         portraits: Collection[str],
@@ -67,7 +66,6 @@ class Reception:
         self.limits = Limits(_limits_of(config))
         self._avatar = avatar
         self._config = config
-        self._gate = gate
         self._uploads = uploads
         self._metrics = metrics
         self._portraits = tuple(portraits)
@@ -116,8 +114,14 @@ class Reception:
             NotAuthorized: this grant is not for watching.
             Overloaded: the server is full, or the subject has as many sessions as it may have.
         """
-        try:
+        with self.counted():
             return await self._open(portrait, voice, pictures, grant, transport)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count what is refused within. `open` does so; this is for what comes before it."""
+        try:
+            yield
         except JamflowError as error:
             self._metrics.refused(_refusal(error))
             raise

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from jamflow_rt.config import ServerConfig
 from jamflow_rt.errors import Overloaded
 from jamflow_rt.serve.auth import Grant
 from jamflow_rt.serve.greeting import Greeting
@@ -24,13 +23,11 @@ class Viewers:
 
     Args:
         reception: gives them sessions.
-        config: `max_text` is of interest here.
         ice: servers for our own end.
     """
 
-    def __init__(self, reception: Reception, config: ServerConfig, ice: IceServers) -> None:
+    def __init__(self, reception: Reception, ice: IceServers) -> None:
         self._reception = reception
-        self._config = config
         self._ice = ice
         self._viewers: dict[str, Viewer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -54,8 +51,10 @@ class Viewers:
         Raises InvalidInput for a bad offer or an unknown name, NotAuthorized when the grant is not
         for watching, Overloaded when the server or the subject has no room.
         """
-        self._reception.check_names(portrait, voice, grant)
-        offer = read_offer(sdp)
+        with self._reception.counted():
+            # Before the offer: a name that is wrong is told even if that is as well.
+            self._reception.check_names(portrait, voice, grant)
+            offer = read_offer(sdp)
         session = await self._reception.open(portrait, voice, True, grant, "webrtc")
         greeting = Greeting(voice=voice, portrait=portrait, media="webrtc")
         viewer: Viewer | None = None
@@ -64,9 +63,8 @@ class Viewers:
                 raise Overloaded("The server is shutting down.", retry_after=10.0)
             viewer = Viewer(
                 session,
-                max_text=self._config.max_text,
-                ice_servers=self._ice.for_server(),
-                converse=lambda send: self._reception.converse(session, grant, greeting, send),
+                lambda send: self._reception.converse(session, grant, greeting, send),
+                self._ice.for_server(),
             )
             answer = await viewer.answer(offer)
         except BaseException:

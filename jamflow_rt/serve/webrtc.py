@@ -42,18 +42,15 @@ class Viewer:
 
     Args:
         session: what is shown.
-        max_text: longest text of one response, in characters.
+        converse: makes the conversation.
         ice_servers: the server's own, with credentials (`IceServers.for_server`).
-        converse: makes the conversation; by default one that may do everything.
     """
 
     def __init__(
         self,
         session: Session,
-        *,
-        max_text: int,
+        converse: Converse,
         ice_servers: Iterable[IceServer] = (),
-        converse: Converse | None = None,
     ) -> None:
         self.id: Final = secrets.token_urlsafe(16)
         self._session = session
@@ -62,11 +59,7 @@ class Viewer:
         # The viewer's data channel for events; a plain WHEP player opens none and only watches.
         self._channel: RTCDataChannel | None = None
         self._channel_open = asyncio.Event()
-        self.conversation: Final = (
-            Conversation(session, self._send, max_text=max_text)
-            if converse is None
-            else converse(self._send)
-        )
+        self.conversation: Final = converse(self._send)
         self._connected = asyncio.Event()
         self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

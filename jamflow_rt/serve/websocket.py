@@ -56,11 +56,11 @@ class Sockets:
     """The endpoint and all viewers over WebSocket.
 
     Args:
-        config: `resume_seconds` and `max_text` are of interest here.
+        config: `resume_seconds` is of interest here.
         space: motion space of the model.
         gate: who asks, and what he may do; raises NotAuthorized.
         open_session: admission, and the session.
-        converse: makes conversations; by default such as know the scopes and the greeting only.
+        converse: makes conversations.
         beside: goes on beside each viewer.
     """
 
@@ -70,15 +70,14 @@ class Sockets:
         space: MotionSpace,
         gate: Callable[[HTTPConnection], Grant],
         open_session: OpenSession,
-        *,
-        converse: Converse | None = None,
+        converse: Converse,
         beside: Beside | None = None,
     ) -> None:
         self._config = config
         self._space = space
         self._gate = gate
         self._open_session = open_session
-        self._converse = converse or self._plain_conversation
+        self._converse = converse
         self._beside = beside
         self._resuming: Resuming[SocketViewer] = Resuming()
         self._tasks: dict[SocketViewer, asyncio.Task[None]] = {}
@@ -181,17 +180,6 @@ class Sockets:
         self._resuming.revoke(viewer)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("socket viewer %s failed", viewer.id, exc_info=error)
-
-    def _plain_conversation(
-        self, session: Session, grant: Grant, greeting: Greeting, send: Callable[[str], None]
-    ) -> Conversation:
-        return Conversation(
-            session,
-            send,
-            max_text=self._config.max_text,
-            scopes=grant.scopes,
-            greeting=greeting,
-        )
 
 
 class _NobodyWaits(InvalidInput):
