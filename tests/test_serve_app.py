@@ -1,14 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from jamflow_rt.config import ServerConfig
+from jamflow_rt.serve import sweeping
 from jamflow_rt.serve.app import create_app, static_dir
+from jamflow_rt.serve.auth import SCOPES, Grant
 from jamflow_rt.serve.whep import MAX_OFFER
 from tests.serve_fakes import FakeAvatar
+from tests.test_serve_sweeping import dropped
 
 SDP = {"content-type": "application/sdp"}
 
@@ -162,3 +171,48 @@ def test_an_unknown_name_is_refused_naming_what_exists(
 def test_deleting_what_is_not_there_is_404(client: TestClient) -> None:
     assert client.delete("/whep/nothing").status_code == 404
     assert client.get("/whep/nothing").status_code == 405
+
+
+GRANT = Grant("somebody", SCOPES, None, "")
+
+
+async def test_a_mounted_application_is_swept_while_its_lifespan_runs(
+    avatar: FakeAvatar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "PATIENCE", 0.01)
+    jamflow = create_app(avatar.as_avatar(), ServerConfig(), portraits=("mara",))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with jamflow.router.lifespan_context(jamflow):
+            yield
+
+    outer = Starlette(routes=[Mount("/avatar", jamflow)], lifespan=lifespan)
+    http = httpx.AsyncClient(transport=httpx.ASGITransport(outer), base_url="http://server")
+    async with outer.router.lifespan_context(outer), http:
+        assert gc.get_freeze_count() > 0
+        session = await jamflow.state.reception.open(None, None, True, GRANT, "websocket")
+        assert (await http.get("/avatar/healthz")).json()["sessions"] == 1
+        assert (await http.get("/avatar/static/jamflow.js")).status_code == 200
+        gc.disable()  # so that it is the sweeper who collects
+        try:
+            left = dropped()
+            await session.aclose()
+            async with asyncio.timeout(10):
+                while left() is not None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        finally:
+            gc.enable()
+    assert gc.get_freeze_count() == 0
+
+
+async def test_a_mounted_application_whose_lifespan_does_not_run_says_so(
+    avatar: FakeAvatar, caplog: pytest.LogCaptureFixture
+) -> None:
+    jamflow = create_app(avatar.as_avatar(), ServerConfig(), portraits=("mara",))
+    outer = Starlette(routes=[Mount("/avatar", jamflow)])
+    async with outer.router.lifespan_context(outer):
+        for _ in range(2):
+            session = await jamflow.state.reception.open(None, None, True, GRANT, "websocket")
+            await session.aclose()
+    assert caplog.text.count("create_app") == 1

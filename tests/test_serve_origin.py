@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -191,6 +191,11 @@ def test_long_bodies_are_refused_by_path(client: TestClient) -> None:
     assert client.post("/", content=b"x" * 101).status_code == 413
     assert client.post("/large", content=b"x" * 500).text == "500"
     assert client.post("/large", content=b"x" * 501).status_code == 413
+    outer = Starlette(routes=[Mount("/there", client.app)])
+    with TestClient(outer, base_url=HERE) as mounted:
+        assert mounted.post("/there/", content=b"x" * 101).status_code == 413
+        assert mounted.post("/there/large", content=b"x" * 500).status_code == 200
+        assert mounted.post("/there/large", content=b"x" * 501).status_code == 413
 
 
 def test_bodies_without_announcement_are_cut_off(client: TestClient) -> None:

@@ -82,6 +82,17 @@ async def test_nothing_is_collected_outside(collections: list[float]) -> None:
     assert not collections
 
 
+async def test_who_never_enters_is_warned_once(caplog: pytest.LogCaptureFixture) -> None:
+    with Sweeper() as entered:
+        pass
+    entered.soon()
+    assert caplog.text == ""
+    forgotten = Sweeper()
+    forgotten.soon()
+    forgotten.soon()
+    assert caplog.text.count("create_app") == 1
+
+
 async def test_after_a_long_collection_there_is_a_long_rest(
     collections: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:

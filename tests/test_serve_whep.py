@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from jamflow_rt.config import IceServer, ServerConfig
@@ -86,6 +87,15 @@ def test_an_offer_is_answered(client: TestClient, host: FakeHost) -> None:
     assert answer.headers["accept-patch"] == FRAGMENT
     assert "link" not in answer.headers
     assert host.asked == [("v=0 offer", "mara", "plain")]
+
+
+def test_a_viewer_of_a_mounted_application_is_found_and_ended(host: FakeHost) -> None:
+    outer = Starlette(routes=[Mount("/avatar", make_client(host, ServerConfig()).app)])
+    with TestClient(outer) as client:
+        location = client.post("/avatar/whep", content="v=0", headers=OFFER).headers["location"]
+        assert location == "/avatar/whep/viewer-1"
+        assert client.delete(location).status_code == 200
+    assert host.viewers == {}
 
 
 def test_the_answer_names_ice_servers_with_credentials(host: FakeHost) -> None:

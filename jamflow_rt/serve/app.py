@@ -65,6 +65,22 @@ def create_app(
 ) -> Starlette:
     """The server's application around a loaded avatar, which stays the caller's to close.
 
+    It may be mounted in another application. Starlette and FastAPI then run the lifespan of the
+    outer one only, and this one has to be run within it: it collects what viewers leave behind, and
+    ends them when the server ends.
+
+        jamflow = create_app(avatar, config)
+
+        @asynccontextmanager
+        async def lifespan(app):
+            async with jamflow.router.lifespan_context(jamflow):
+                yield
+
+        app = Starlette(routes=[Mount("/avatar", jamflow)], lifespan=lifespan)
+
+    Its page wants to be at the root; clients and the browser's SDK take any address
+    (`https://www.example.org/avatar/`).
+
     Args:
         avatar: gives the sessions.
         config: of the server.

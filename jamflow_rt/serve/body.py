@@ -58,7 +58,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._limits.get(scope["path"], self._usual)
+        # Where the application is mounted is no part of the path it knows.
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        limit = self._limits.get(path, self._usual)
         announced = [value for name, value in scope["headers"] if name == b"content-length"]
         # More digits than any limit has are too many, and slow to read as a number.
         if any(not value.isdigit() or len(value) > 18 for value in announced):

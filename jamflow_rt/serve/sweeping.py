@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import time
 from types import TracebackType
 from typing import Final
+
+logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 1.0
 """Seconds from the end of a session: its connection closes meanwhile, and perhaps others end."""
@@ -26,18 +29,19 @@ class Sweeper:
     """Collects garbage after sessions have ended. To be used on the event loop's thread.
 
     While it is entered, what was there before is never collected (`gc.freeze`). Before it is
-    entered `soon` does nothing: a collection would be slow.
+    entered `soon` only warns, once: a collection would be slow.
     """
 
     def __init__(self) -> None:
         self._entered = False
+        self._warned = False
         self._timer: asyncio.TimerHandle | None = None
         # The event loop's time before which there is no further collection.
         self._rested = 0.0
 
     def __enter__(self) -> Sweeper:
         gc.freeze()
-        self._entered = True
+        self._entered = self._warned = True
         return self
 
     def __exit__(
@@ -54,6 +58,12 @@ class Sweeper:
 
     def soon(self) -> None:
         """Collect in a moment; once, however often it is asked for meanwhile."""
+        if not self._warned:
+            self._warned = True
+            logger.warning(
+                "The application's lifespan does not run: what viewers leave behind is collected "
+                "late, which can be heard. Is it mounted? See jamflow_rt.serve.app.create_app."
+            )
         if self._entered and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(max(loop.time() + PATIENCE, self._rested), self._sweep, loop)

@@ -90,7 +90,8 @@ class Whep:
             offer, query.get("portrait"), query.get("voice"), grant
         )
         headers = {
-            "Location": f"/whep/{viewer_id}",
+            # The root path is that of the mount, if the application is mounted in another.
+            "Location": f"{request.scope.get('root_path', '')}/whep/{viewer_id}",
             "ETag": f'"{viewer_id}"',
             "Accept-Patch": FRAGMENT,
         }
