@@ -81,7 +81,11 @@ def test_numbers_are_set_over_a_recipes(tmp_path: Path) -> None:
         ("steps", "KEY=VALUE"),
         ("steps.more=1", "steps"),
         ("steps=[1", "YAML"),
-        ("step=1", "step"),
+        ("step=1", "smoke.yaml --set step=1: step: there is no such key"),
+        ("=1", "KEY=VALUE"),
+        ("steps=1e5", "steps.*integer"),
+        ("batches.frames=", "batches.frames.*integer"),
+        ("optimiser.learning_rate=.inf", "learning_rate.*finite"),
     ):
         with pytest.raises(InvalidInput, match=said):
             load_recipe("smoke", [wrong])

@@ -176,6 +176,8 @@ def test_motion_reads_a_sound_that_does_not_read_it() -> None:
 def test_stage_one_needs_weights(shards: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="start.f5"):
         Trainer(toy_recipe(frozen=["audio"], audio_weight=0.0), shards, tmp_path)
+    with pytest.raises(InvalidInput, match="begins with weights: set start.weights"):
+        Trainer(toy_recipe(start={"weights": None}), shards, tmp_path)
 
 
 def test_weights_of_another_network_are_refused(shards: Path, tmp_path: Path) -> None:
@@ -217,6 +219,9 @@ def test_clips_that_a_network_cannot_move_are_refused(shards: Path, tmp_path: Pa
         Trainer(toy_recipe(model=keypoint_config().model_dump(mode="json")), shards, tmp_path)
     with pytest.raises(InvalidInput, match="motion.safetensors is missing"):
         Trainer(toy_recipe(model="default"), shards, tmp_path)
+    write_toy_shards(tmp_path / "points", clips=1, motion="liveportrait", size=12, given=5)
+    with pytest.raises(InvalidInput, match="has liveportrait motion; .* --motion mesh"):
+        Trainer(toy_recipe(model="default"), tmp_path / "points", tmp_path)
     with pytest.raises(InvalidInput, match="None of the 16 clips.*2.0 to 5.0 s"):
         Trainer(toy_recipe(lengths={"shortest": 2.0}), shards, tmp_path)
 

@@ -177,7 +177,8 @@ class ClipShards:
         path = folder / INDEX
         if not path.exists():
             raise InvalidInput(
-                f"{path} is missing: `jamflow-rt prepare` writes it with the shards."
+                f"{path} is missing: `jamflow-rt prepare --shards` writes it when all shards are "
+                "ready; broken off, it goes on."
             )
         with damage_named(path):
             index = ShardIndex.model_validate_json(path.read_bytes())

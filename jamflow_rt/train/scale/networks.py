@@ -36,6 +36,11 @@ def config_for(recipe: Recipe, shards: ClipShards) -> ModelConfig:
     if recipe.model == "paper":
         config = ModelConfig.paper()
     elif recipe.model == "default":
+        if shards.index.motion != "mesh":
+            raise InvalidInput(
+                f"{shards.folder} has {shards.index.motion} motion; the default model moves a mesh:"
+                " prepare the clips with --motion mesh."
+            )
         space = shards.folder / SPACE
         if not space.is_file():
             raise InvalidInput(f"{space} is missing: the default model moves a mesh in its space.")
@@ -60,7 +65,7 @@ def begin(config: ModelConfig, recipe: Recipe) -> JamFlow:
 
     Raises:
         InvalidInput: weights are missing, damaged, or of another network; or a stream is frozen
-            that has no weights.
+            that has no weights, or a recipe names weights and has none.
     """
     torch.manual_seed(recipe.seed)
     model = JamFlow(config)
@@ -70,6 +75,9 @@ def begin(config: ModelConfig, recipe: Recipe) -> JamFlow:
             f"The {recipe.frozen[0]} stream is frozen, so it needs weights: set start.f5 to those "
             "of F5-TTS (audio), or start.weights to a checkpoint or the folder of a run."
         )
+    if start.model_fields_set and start.weights is None and start.f5 is None:
+        keys = " or ".join(f"start.{key}" for key in sorted(start.model_fields_set))
+        raise InvalidInput(f"This recipe begins with weights: set {keys}.")
     if start.f5 is not None:
         load_audio_stream(model, start.f5)
     if start.weights is not None:

@@ -21,7 +21,10 @@ StreamName = Literal["audio", "motion"]
 
 
 class Start(StrictModel):
-    """What the networks begin as; random where nothing is said."""
+    """What the networks begin as; random where nothing is said.
+
+    A key that a recipe names without a value is one that must be set.
+    """
 
     weights: Path | None = None
     """A checkpoint of the joint model, or the folder of a run: its newest average."""
@@ -89,7 +92,7 @@ class Batches(StrictModel):
 class Optimiser(StrictModel):
     """AdamW, with a rate that rises, and falls to nothing at the end, both linearly."""
 
-    learning_rate: float = Field(gt=0)
+    learning_rate: float = Field(gt=0, allow_inf_nan=False)
     warm_up: int = Field(ge=0)
     """Steps in which the rate rises."""
     decay: Share
@@ -124,8 +127,8 @@ class Recipe(StrictModel):
     times: Literal["uniform", "logistic_normal"]
     """How flow times are drawn."""
     masks: SpanMasks | TaskMasks = Field(discriminator="kind")
-    audio_weight: float = Field(ge=0)
-    motion_weight: float = Field(ge=0)
+    audio_weight: float = Field(ge=0, allow_inf_nan=False)
+    motion_weight: float = Field(ge=0, allow_inf_nan=False)
 
     lengths: Lengths
     batches: Batches
@@ -172,12 +175,14 @@ def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     if not path.is_file() and shipped.is_file():
         path = shipped
     content = _read(path)
-    for override in overrides:
+    settings = list(overrides)
+    for override in settings:
         _override(content, override)
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise InvalidInput(f"{path}: {complaints(error)}") from error
+        origin = " ".join([str(path), *(f"--set {override}" for override in settings)])
+        raise InvalidInput(f"{origin}: {complaints(error)}") from error
 
 
 def complaints(error: ValidationError) -> str:
@@ -186,6 +191,8 @@ def complaints(error: ValidationError) -> str:
     for one in error.errors(include_url=False):
         key = ".".join(str(part) for part in one["loc"])
         message = one["msg"].removeprefix("Value error, ")
+        if one["type"] == "extra_forbidden":
+            message = "there is no such key"
         told.append(f"{key}: {message}" if key else message)
     return "; ".join(told)
 
@@ -207,7 +214,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _override(content: dict[str, Any], override: str) -> None:
     yaml = _yaml()
     key, equals, value = override.partition("=")
-    if not equals:
+    if not equals or not key.strip():
         raise InvalidInput(f"{override!r}: write KEY=VALUE, such as batches.frames=4800.")
     *outer, last = key.strip().split(".")
     place = content
