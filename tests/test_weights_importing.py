@@ -13,7 +13,7 @@ from jamflow_rt.cli import app
 from jamflow_rt.codec.keypoint_map import load_mesh_map
 from jamflow_rt.codec.keypoints import KeypointSpace
 from jamflow_rt.codec.vocos import Vocos, VocosShape
-from jamflow_rt.errors import InvalidInput
+from jamflow_rt.errors import Failed, InvalidInput
 from jamflow_rt.model.checkpoint import save_checkpoint
 from jamflow_rt.record import write_wav
 from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
@@ -55,12 +55,17 @@ def sources(published: Path, **changes: object) -> Sources:
 def test_imported_weights_speak(published: Path, tmp_path: Path) -> None:
     output = tmp_path / "bundle"
     told = import_weights(sources(published), output)
-    assert len(told) == 1 and "Motion-DiT (--joint) is missing: a mouth that moves" in told[0]
+    assert "Motion-DiT (--joint) is missing: a mouth that moves" in told[0]
+    assert any("model_1250000.pt is none of the published files" in line for line in told)
     manifest = json.loads((output / "manifest.json").read_text("utf-8"))
     names = {source["file"]: source["licence"] for source in manifest["sources"]}
     assert "CC-BY-NC" in names["model_1250000.pt"]
     assert str(tmp_path) not in (output / "manifest.json").read_text("utf-8")
     assert changed_files(output) == []
+    # Others may read it, as they may what is written next to it.
+    assert {path.stat().st_mode for path in output.iterdir()} == {
+        (published / "me.txt").stat().st_mode
+    }
     with Avatar.load(output, warm=False, device="cpu") as avatar:
         frames = list(avatar.render_speech("Hello there.", size=64))
     assert np.concatenate([frame.sound for frame in frames if frame.speech_id]).any()
@@ -70,7 +75,7 @@ def test_a_trained_checkpoint_takes_the_place_of_f5(published: Path, tmp_path: P
     save_checkpoint(paper_model(), tmp_path / "joint.safetensors")
     changes = {"f5": None, "joint": tmp_path / "joint.safetensors", "liveportrait": None}
     told = import_weights(sources(published, **changes), tmp_path / "bundle")
-    assert len(told) == 1 and "LivePortrait (--liveportrait) is missing" in told[0]
+    assert "LivePortrait (--liveportrait) is missing" in told[0]
     with Avatar.load(tmp_path / "bundle", warm=False, device="cpu") as avatar:
         assert avatar.bundle.model.config.motion is not None
 
@@ -100,12 +105,37 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(
     (published / "short.txt").write_text(" \na\nb\n", "utf-8")
     with pytest.raises(InvalidInput, match=r"short\.txt has 3 entries and the model reads"):
         import_weights(sources(published, vocab=published / "short.txt"), output)
-    with pytest.raises(InvalidInput, match="do not fit Vocos"):
-        import_weights(sources(published, vocos=published / "liveportrait.safetensors"), output)
+    f5, vocos = sources(published).f5, published / "pytorch_model.bin"
+    with pytest.raises(InvalidInput, match="no Vocos: it holds F5-TTS's network, for --f5"):
+        import_weights(sources(published, vocos=f5), output)
+    with pytest.raises(InvalidInput, match="no checkpoint of F5-TTS: it holds Vocos"):
+        import_weights(sources(published, f5=vocos, version="v1"), output)
+    with pytest.raises(InvalidInput, match="no checkpoint of JAM-Flow's training: it holds F5-TTS"):
+        import_weights(sources(published, f5=None, joint=f5), output)
     (published / "me.txt").unlink()
     with pytest.raises(InvalidInput, match=r"must stand in .*me\.txt"):
         import_weights(sources(published), output)
     assert not output.exists()
+
+
+def test_nothing_is_overwritten_and_nothing_half_made(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, given = tmp_path / "bundle", sources(published, liveportrait=None)
+    (tmp_path / "bundle.part").mkdir()  # as a killed process leaves it
+    import_weights(given, output)
+    written = sorted(path.name for path in output.iterdir())
+    with pytest.raises(InvalidInput, match="bundle is there already"):
+        import_weights(given, output)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Vocos, "save", full)
+    with pytest.raises(Failed, match="cannot be written to .*No space left"):
+        import_weights(given, tmp_path / "another")
+    assert sorted(path.name for path in output.iterdir()) == written
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "published"]
 
 
 def test_the_doctor_knows_what_is_there(published: Path, tmp_path: Path) -> None:
@@ -119,13 +149,19 @@ def test_the_doctor_knows_what_is_there(published: Path, tmp_path: Path) -> None
     assert found["files"].ok is False and "vocab.txt" in found["files"].text
 
 
-def test_the_doctor_tells_licences_and_places_without_a_bundle(tmp_path: Path) -> None:
-    (tmp_path / "a.pth").write_bytes(b"abc")
-    found = {finding.name: finding for finding in diagnose(given=(tmp_path / "a.pth",))}
-    assert "CC-BY-NC-4.0" in found["F5-TTS"].text
+def test_the_doctor_tells_licences_places_and_hashes_without_a_bundle() -> None:
+    found = {finding.name: finding for finding in diagnose()}
+    assert "CC-BY-NC-4.0" in found["F5-TTS"].text and "SHA-256 670900fd" in found["F5-TTS"].text
     assert "InsightFace" in found["LivePortrait"].text and "not used" in found["LivePortrait"].text
     assert found["model of the package"].ok
-    assert "ba7816bf" in found["a.pth"].text and "no published hash" in found["a.pth"].text
+
+
+def test_a_landmarker_that_is_named_and_not_there_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAMFLOW_FACE_LANDMARKER", str(tmp_path / "none.task"))
+    found = {finding.name: finding for finding in diagnose()}["face landmarker"]
+    assert found.ok is False and "JAMFLOW_FACE_LANDMARKER names" in found.text
 
 
 def test_on_the_command_line(published: Path, tmp_path: Path) -> None:
@@ -136,6 +172,7 @@ def test_on_the_command_line(published: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     assert "LivePortrait (--liveportrait) is missing" in result.stderr
-    assert CliRunner().invoke(app, ["doctor", "--model", str(output)]).exit_code == 0
+    result = CliRunner().invoke(app, ["doctor", "--model", str(output)])
+    assert result.exit_code == 0 and str(output) in result.stdout
     (output / "vocab.txt").unlink()
     assert CliRunner().invoke(app, ["doctor", "--model", str(output)]).exit_code == 1

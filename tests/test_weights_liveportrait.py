@@ -1,5 +1,6 @@
 """The published files of LivePortrait become our names, with norms inside the convolutions."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -93,5 +94,20 @@ def test_missing_files_are_named_with_their_source(tmp_path: Path) -> None:
     (tmp_path / "weights" / FILES["generator"]).unlink()
     with pytest.raises(InvalidInput, match=r"spade_generator\.pth.*KwaiVGI/LivePortrait"):
         read_official(tmp_path / "weights")
-    with pytest.raises(InvalidInput, match=r"nowhere lacks"):
+    with pytest.raises(InvalidInput, match=r"nowhere is no folder"):
         read_official(tmp_path / "nowhere")
+
+
+def test_swapped_files_are_told(tmp_path: Path) -> None:
+    write_official(tmp_path, TINY)
+    shutil.copy(tmp_path / FILES["motion_extractor"], tmp_path / FILES["warping"])
+    with pytest.raises(
+        InvalidInput, match=r"warping_module\.pth is .* motion_extractor\.pth"
+    ):
+        read_official(tmp_path)
+
+
+def test_what_its_training_kept_beside_the_stitching_is_left_out(tmp_path: Path) -> None:
+    write_official(tmp_path, TINY)
+    read = read_official(tmp_path)["stitching"].tensors
+    assert {name.partition(".")[0] for name in read} == {"stitching", "eyes", "lips"}

@@ -51,7 +51,9 @@ def test_objects_that_could_run_code_are_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"a": torch.ones(1), "b": _Evil()}, tmp_path / "evil.pt")
-    with pytest.raises(InvalidInput, match=r"evil\.pt.*safetensors"):
+    with pytest.raises(
+        InvalidInput, match=r"evil\.pt holds more than tensors: \w+\.mkdir"
+    ):
         read_tensors(tmp_path / "evil.pt")
     assert not (tmp_path / "evil-was-here").exists()
 
@@ -66,8 +68,28 @@ def test_damaged_files_are_named(tmp_path: Path, name: str) -> None:
 def test_a_truncated_file_is_named(tmp_path: Path) -> None:
     torch.save({"a": torch.randn(1000)}, tmp_path / "whole.pt")
     (tmp_path / "half.pt").write_bytes((tmp_path / "whole.pt").read_bytes()[:2000])
-    with pytest.raises(InvalidInput, match=r"half\.pt"):
+    with pytest.raises(InvalidInput, match=r"half\.pt is damaged.* broke off"):
         read_tensors(tmp_path / "half.pt")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\n<!DOCTYPE html><html>", "is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull"),
+        (b"", "is empty"),
+    ],
+)
+@pytest.mark.parametrize("name", ["x.safetensors", "x.pth"])
+def test_what_a_download_leaves_instead_is_told(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidInput, match=words):
+        read_tensors(tmp_path / name)
+    (tmp_path / "folder.pth").mkdir()
+    with pytest.raises(InvalidInput, match=r"folder\.pth is a folder"):
+        read_tensors(tmp_path / "folder.pth")
 
 
 def test_other_endings_missing_files_and_empty_ones_are_refused(tmp_path: Path) -> None:

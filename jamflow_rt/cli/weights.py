@@ -7,31 +7,33 @@ from typing import Annotated
 
 import typer
 
-from jamflow_rt.cli.terminal import console, say_so
+from jamflow_rt.cli.terminal import say_so
 
 # Heavy imports (torch, the models) stand inside the commands: --help answers at once.
 
 
 def doctor(
+    weights: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Downloaded files of weights, or folders with some."),
+    ] = None,
     model: Annotated[
         Path | None, typer.Option("--model", help="A bundle folder; else the package's model.")
     ] = None,
-    file: Annotated[
-        list[Path] | None,
-        typer.Option("--file", help="A file whose SHA-256 is wanted; may be given several times."),
-    ] = None,
 ) -> None:
     """Say what is here, what is missing, where it is published and under which licence."""
-    from rich.table import Table
+    from rich.console import Console
+    from rich.text import Text
 
     from jamflow_rt.weights.doctor import diagnose
 
-    marks = {True: "[green]ok[/]", False: "[red]wrong[/]", None: "–"}
-    table = Table("", "what", "", show_edge=False)
-    findings = diagnose(model, tuple(file or ()))
+    marks = {True: ("ok", "green"), False: ("wrong", "red"), None: ("-", "dim")}
+    findings = diagnose(model, tuple(weights or ()))
+    out = Console(highlight=False, soft_wrap=True)
     for finding in findings:
-        table.add_row(marks[finding.ok], finding.name, finding.text)
-    console().print(table)
+        mark, colour = marks[finding.ok]
+        text = finding.text.replace("\n", "\n        ")
+        out.print(Text.assemble((f"{mark:7} ", colour), (f"{finding.name}: ", "bold"), text))
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(1)
 

@@ -20,7 +20,9 @@ from jamflow_rt.beats import HOP, N_FFT, N_MELS
 from jamflow_rt.codec.mel import unwhiten
 from jamflow_rt.codec.vocoder import Floats
 from jamflow_rt.codec.whitening import SILENCE
+from jamflow_rt.errors import InvalidInput
 from jamflow_rt.weights.reading import load_strictly, read_tensors
+from jamflow_rt.weights.recognising import instead
 
 _LOUDEST = 1e2
 """Upper bound of a spectrum's magnitude (Vocos `heads.py`)."""
@@ -148,11 +150,10 @@ class Vocos(nn.Module):
         skipped = ("feature_extractor.", "head.istft.")
         tensors = {k: v for k, v in read_tensors(path).items() if not k.startswith(skipped)}
         embed, expand = tensors.get("backbone.embed.weight"), "backbone.convnext.0.pwconv1.weight"
-        shape = VocosShape()
-        if embed is not None and expand in tensors:
-            layers = {name.split(".")[2] for name in tensors if ".convnext." in name}
-            shape = VocosShape(len(embed), len(tensors[expand]), len(layers))
-        vocoder = cls(shape)
+        if embed is None or expand not in tensors:
+            raise InvalidInput(f"{path} is no Vocos: {instead(tensors)}.")
+        layers = {name.split(".")[2] for name in tensors if ".convnext." in name}
+        vocoder = cls(VocosShape(len(embed), len(tensors[expand]), len(layers)))
         load_strictly(vocoder, tensors, path)
         return vocoder.to(device).eval()
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from jamflow_rt.bundle import EMBEDDED, Bundle
+from jamflow_rt.bundle import Bundle
 from jamflow_rt.errors import InvalidInput, JamflowError
 from jamflow_rt.model.precision import fast_bf16
-from jamflow_rt.render.face_finder import known_landmarker, landmarker_place
+from jamflow_rt.render.face_finder import URL, VARIABLE, known_landmarker, landmarker_place
 from jamflow_rt.weights.catalogue import CATALOGUE, F5, JAMFLOW, LIVEPORTRAIT, VOCOS
-from jamflow_rt.weights.importing import MANIFEST, changed_files, sha256
+from jamflow_rt.weights.examining import examine, where_published
+from jamflow_rt.weights.finding import Finding
+from jamflow_rt.weights.importing import MANIFEST, changed_files
 
 _EXTRAS = {
     "mediapipe": ("photographs and videos", 'pip install "jamflow-rt[portrait]"'),
@@ -26,36 +27,19 @@ _EXTRAS = {
 """Module → what needs it, and how it is installed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    name: str
-    ok: bool | None
-    """None where it is missing and only some need it."""
-    text: str
-
-
 def diagnose(bundle: Path | None = None, given: tuple[Path, ...] = ()) -> list[Finding]:
     """Look at the machine, the packages, a bundle, and files of weights.
 
     Args:
         bundle: a folder; without one, the model of the package.
-        given: files whose hash is wanted.
+        given: files of weights, or folders with some.
     """
-    found = [*_machine(), *_packages(), _landmarker(), _bundle(bundle)]
-    if bundle is not None:
-        found += _parts(bundle)
-    found += [_hash(path) for path in given]
-    if bundle is None:
+    found = [*_machine(), *_packages(), _landmarker(), *_bundle(bundle)]
+    if given:
+        found += examine(given)
+    elif bundle is None:
         found += [
-            Finding(
-                each.name,
-                None,
-                f"not in the package; for {each.purpose}. Published: {each.where}"
-                + (f" ({', '.join(each.files)})" if each.files else "")
-                + f". Licence: {each.licence}.",
-            )
+            Finding(each.name, None, f"for {each.purpose}.\n{where_published(each)}")
             for each in CATALOGUE
         ]
     return found
@@ -88,63 +72,53 @@ def _packages() -> list[Finding]:
 
 
 def _landmarker() -> Finding:
-    path = landmarker_place()
-    if not path.is_file():
-        return Finding(
-            "face landmarker", None, "not here yet; fetched when the first photograph comes"
-        )
+    name, path = "face landmarker", landmarker_place()
     if known_landmarker(path):
-        return Finding("face landmarker", True, "the published file (SHA-256 agrees)")
-    return Finding(
-        "face landmarker", False, f"{path} is not the published file: delete it, it is fetched anew"
-    )
+        return Finding(name, True, f"{path}, as published (SHA-256 agrees)")
+    if os.environ.get(VARIABLE):
+        text = f"{VARIABLE} names {path}, which is not the published file: get it from {URL}"
+        return Finding(name, False, text)
+    if path.is_file():
+        return Finding(name, False, f"{path} is not the published file: delete it, it is fetched")
+    return Finding(name, None, f"not here yet; fetched from {URL} with the first photograph")
 
 
-def _bundle(folder: Path | None) -> Finding:
+def _bundle(folder: Path | None) -> list[Finding]:
     name = "model of the package" if folder is None else str(folder)
     try:
-        loaded = Bundle.load(folder or EMBEDDED)
+        loaded = Bundle.load(folder)
     except JamflowError as error:
-        return Finding(name, False, str(error))
+        return [Finding(name, False, str(error)), *_manifest(folder)]
     voices = ", ".join(loaded.voices)
     size = sum(parameter.numel() for parameter in loaded.model.parameters()) / 1e6
-    return Finding(name, True, f"loads; {size:.1f} M parameters, voices {voices}")
+    found = [Finding(name, True, f"loads; {size:.1f} M parameters, voices {voices}")]
+    return found if folder is None else [*found, *_manifest(folder), *_parts(loaded)]
 
 
-def _parts(folder: Path) -> list[Finding]:
-    findings = []
+def _manifest(folder: Path | None) -> list[Finding]:
+    if folder is None:
+        return []
     try:
         changed = changed_files(folder)
-        text = f"every file is as {MANIFEST} says (SHA-256)"
-        if changed:
-            text = f"not as {MANIFEST} says: {', '.join(changed)}; import them anew"
-        findings.append(Finding("files", not changed, text))
     except InvalidInput as error:
-        findings.append(Finding("files", None, str(error)))
-    try:
-        bundle = Bundle.load(folder)
-    except JamflowError:
-        return findings
+        return [Finding("files", None, str(error))]
+    text = f"every file is as {MANIFEST} says (SHA-256)"
+    if changed:
+        text = f"not as {MANIFEST} says: {', '.join(changed)}; import them anew"
+    return [Finding("files", not changed, text)]
+
+
+def _parts(bundle: Bundle) -> list[Finding]:
+    """Which of the public weights a bundle has."""
     there = {
         F5.name: bundle.references is not None,
         VOCOS.name: bundle.settings.vocoder == "vocos",
         LIVEPORTRAIT.name: bundle.networks is not None,
         JAMFLOW.name: bundle.references is not None and bundle.model.config.motion is not None,
     }
-    for each in CATALOGUE:
-        text = f"here. Licence: {each.licence}."
-        if not there[each.name]:
-            text = f"missing; for {each.purpose}. Published: {each.where}."
-        findings.append(Finding(each.name, True if there[each.name] else None, text))
-    return findings
-
-
-def _hash(path: Path) -> Finding:
-    if not path.is_file():
-        return Finding(path.name, False, f"there is no file {path}")
-    return Finding(
-        path.name,
-        None,
-        f"SHA-256 {sha256(path)}; no published hash is on record: compare it with the page you "
-        "took it from",
-    )
+    return [
+        Finding(each.name, True, f"here. Licence: {each.licence}.")
+        if there[each.name]
+        else Finding(each.name, None, f"missing; for {each.purpose}.\n{where_published(each)}")
+        for each in CATALOGUE
+    ]

@@ -19,6 +19,7 @@ from jamflow_rt.model.jam import JamFlow
 from jamflow_rt.model.layers import TimestepEmbedding
 from jamflow_rt.model.rope import THETA
 from jamflow_rt.weights.reading import Tensors, below, load_strictly, read_tensors
+from jamflow_rt.weights.recognising import instead
 
 F5Version = Literal["v1", "v0"]
 
@@ -122,8 +123,8 @@ def f5_manner(
     if version is None:
         raise InvalidInput(
             f"{path} may be of F5-TTS v1 or of its first version, which look alike: say which "
-            '(version "v1" or "v0"), or keep it in the folder that it was published in, such as '
-            "F5TTS_v1_Base."
+            '(version "v1" or "v0"; for import --f5-version), or keep it in the folder that it was '
+            "published in, such as F5TTS_v1_Base."
         )
     return MANNERS[version]
 
@@ -149,7 +150,7 @@ def read_f5(path: str | Path) -> Tensors:
     tensors = read_tensors(path)
     holder = next((name for name in _HOLDERS if name + _LAST in tensors), None)
     if holder is None:
-        raise InvalidInput(f"{path} is no checkpoint of F5-TTS: it holds no {_LAST}.")
+        raise InvalidInput(f"{path} is no checkpoint of F5-TTS: {instead(tensors)}.")
     found = below(tensors, holder)
     frequencies = found.pop(_FREQUENCIES, None)
     if frequencies is not None:

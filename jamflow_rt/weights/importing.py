@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,14 +18,26 @@ from jamflow_rt.codec.keypoint_map import load_mesh_map
 from jamflow_rt.codec.keypoints import KeypointSpace
 from jamflow_rt.codec.vocos import Vocos
 from jamflow_rt.config import SamplingConfig, Voice, WindowConfig
-from jamflow_rt.errors import InvalidInput
+from jamflow_rt.errors import Failed, InvalidInput
 from jamflow_rt.model.checkpoint import load_checkpoint, save_checkpoint
+from jamflow_rt.model.jam import JamFlow
 from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
 from jamflow_rt.sound_file import read_sound
 from jamflow_rt.stream.phrases import voice_of_file, voice_reference
 from jamflow_rt.text.f5 import CharacterVocabulary
-from jamflow_rt.weights.catalogue import F5, JAMFLOW, LIVEPORTRAIT, VOCOS, Published
+from jamflow_rt.weights.catalogue import (
+    F5,
+    JAMFLOW,
+    LIVEPORTRAIT,
+    VOCOS,
+    Published,
+    published_file,
+)
 from jamflow_rt.weights.f5 import F5Version, load_f5
+from jamflow_rt.weights.hashing import sha256
+from jamflow_rt.weights.liveportrait import official_folder
+from jamflow_rt.weights.reading import read_tensors
+from jamflow_rt.weights.recognising import recognised
 
 MANIFEST: Final = "manifest.json"
 
@@ -59,15 +72,18 @@ class Sources:
 
 
 def import_weights(sources: Sources, output: Path) -> list[str]:
-    """Write a bundle folder.
+    """Write a bundle folder: all of it or nothing.
 
     Returns:
-        What does not work without weights that were not given.
+        What does not work without weights that were not given, and what is not as published.
 
     Raises:
-        InvalidInput: neither `f5` nor `joint` is given, or a file is missing, damaged, or not what
-            it should be; nothing is written then.
+        InvalidInput: neither `f5` nor `joint` is given, a file is missing, damaged, or not what
+            it should be, or there is something at `output`.
+        Failed: the bundle cannot be written.
     """
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise InvalidInput(f"{output} is there already: name another folder, or delete it first.")
     if (sources.f5 is None) == (sources.joint is None):
         raise InvalidInput(
             "Give --f5 with the weights of F5-TTS, or --joint with a checkpoint of JAM-Flow's "
@@ -76,11 +92,7 @@ def import_weights(sources: Sources, output: Path) -> list[str]:
     voice = voice_of_file(sources.voice)
     vocabulary = CharacterVocabulary.load(sources.vocab)
     voice_reference(read_sound(sources.voice), voice.transcript, vocabulary)
-    if sources.joint is not None:
-        model = load_checkpoint(sources.joint)
-    else:
-        assert sources.f5 is not None
-        model = load_f5(sources.f5, version=sources.version)
+    model = _model(sources)
     config = model.config
     if config.text.kind != "characters" or len(vocabulary) != config.text.vocab:
         raise InvalidInput(
@@ -93,15 +105,7 @@ def import_weights(sources: Sources, output: Path) -> list[str]:
     if sources.liveportrait is not None:
         networks = LivePortraitNetworks.load(sources.liveportrait)
 
-    output.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(model, output / "model.safetensors")
-    vocos.save(output / "vocoder.safetensors")
-    space.save(output / "motion.safetensors")
-    if networks is not None:
-        networks.save(output / "liveportrait.safetensors")
-    shutil.copyfile(sources.vocab, output / "vocab.txt")
     reference = f"{voice.name}{sources.voice.suffix}"
-    shutil.copyfile(sources.voice, output / reference)
     settings = BundleSettings(
         name=output.name,
         voices=(Voice(name=voice.name, reference=reference, transcript=voice.transcript),),
@@ -110,11 +114,59 @@ def import_weights(sources: Sources, output: Path) -> list[str]:
         vocoder="vocos",
         motion="liveportrait",
     )
-    (output / "bundle.json").write_text(settings.model_dump_json(indent=2) + "\n", "utf-8")
-    _write_manifest(sources, output)
+    with _whole_or_nothing(output) as draft:
+        save_checkpoint(model, draft / "model.safetensors")
+        vocos.save(draft / "vocoder.safetensors")
+        space.save(draft / "motion.safetensors")
+        if networks is not None:
+            networks.save(draft / "liveportrait.safetensors")
+        shutil.copyfile(sources.vocab, draft / "vocab.txt")
+        shutil.copyfile(sources.voice, draft / reference)
+        (draft / "bundle.json").write_text(settings.model_dump_json(indent=2) + "\n", "utf-8")
+        used = _used(sources)
+        _write_manifest(used, draft)
     missing = [] if config.motion is not None else [JAMFLOW]
     missing += [] if networks is not None else [LIVEPORTRAIT]
-    return [f"{each.name} ({each.option}) is missing: {each.purpose}." for each in missing]
+    told = [f"{each.name} ({each.option}) is missing: {each.purpose}." for each in missing]
+    return told + [
+        f"{path} is none of the published files: trained further, or damaged? SHA-256 {digest}."
+        for published, path, digest in used
+        if published.files and published_file(digest) is None
+    ]
+
+
+def _model(sources: Sources) -> JamFlow:
+    if sources.joint is None:
+        assert sources.f5 is not None
+        return load_f5(sources.f5, version=sources.version)
+    try:
+        return load_checkpoint(sources.joint)
+    except InvalidInput as error:
+        what = recognised(read_tensors(sources.joint))
+        if what is None:
+            raise
+        raise InvalidInput(
+            f"{sources.joint} is no checkpoint of JAM-Flow's training: it holds {what}."
+        ) from error
+
+
+@contextmanager
+def _whole_or_nothing(output: Path) -> Iterator[Path]:
+    """A folder beside `output` that takes its place at the end; gone if there is none."""
+    draft = output.with_name(f"{output.name}.part")
+    try:
+        # What a process that was killed left there.
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        yield draft
+        for path in draft.iterdir():
+            # Safetensors' writer makes files that nobody else may read.
+            path.chmod((draft / MANIFEST).stat().st_mode)
+        draft.replace(output)
+    except (OSError, SafetensorError) as error:
+        raise Failed(f"The bundle cannot be written to {output.parent}: {error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _space(joint: Path | None) -> KeypointSpace:
@@ -136,8 +188,8 @@ def changed_files(folder: Path) -> list[str]:
         InvalidInput: the folder has no manifest that can be read.
     """
     try:
-        listed = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
-    except (OSError, ValueError, KeyError) as error:
+        listed = dict(json.loads((folder / MANIFEST).read_text("utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInput(f"{folder} has no {MANIFEST} that can be read: {error}") from error
     return [
         name
@@ -146,32 +198,32 @@ def changed_files(folder: Path) -> list[str]:
     ]
 
 
-def sha256(path: Path) -> str:
-    """Of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_manifest(sources: Sources, output: Path) -> None:
+def _used(sources: Sources) -> list[tuple[Published, Path, str]]:
+    """The files that a bundle is made of, with their SHA-256."""
     used: list[tuple[Published, Path]] = [(VOCOS, sources.vocos), (F5, sources.vocab)]
     used += [] if sources.f5 is None else [(F5, sources.f5)]
     used += [] if sources.joint is None else [(JAMFLOW, sources.joint)]
-    if sources.liveportrait is not None:
-        used += [(LIVEPORTRAIT, sources.liveportrait / name) for name in LIVEPORTRAIT.files]
-    made = sorted(path for path in output.iterdir() if path.is_file() and path.name != MANIFEST)
+    if sources.liveportrait is not None and sources.liveportrait.is_dir():
+        folder = official_folder(sources.liveportrait)
+        used += [(LIVEPORTRAIT, folder / file.path) for file in LIVEPORTRAIT.files]
+    elif sources.liveportrait is not None:
+        used.append((LIVEPORTRAIT, sources.liveportrait))
+    return [(published, path, sha256(path)) for published, path in used]
+
+
+def _write_manifest(used: list[tuple[Published, Path, str]], output: Path) -> None:
     manifest = {
         "sources": [
             {
                 "name": published.name,
                 "file": path.name,
-                "sha256": sha256(path),
+                "sha256": digest,
                 "licence": published.licence,
                 "published": published.where,
             }
-            for published, path in used
-            if path.is_file()
+            for published, path, digest in used
         ],
-        "files": {path.name: sha256(path) for path in made},
+        "files": {path.name: sha256(path) for path in sorted(output.iterdir())},
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
     (output / MANIFEST).write_text(text + "\n", "utf-8")

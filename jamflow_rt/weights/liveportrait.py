@@ -16,6 +16,7 @@ from torch import Tensor
 
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.weights.reading import Tensors, below, read_tensors
+from jamflow_rt.weights.recognising import instead, recognised
 
 _BATCH_NORM_EPS = 1e-5
 
@@ -41,6 +42,8 @@ _RENAMED: Final = {
     "retarget_mouth.": "lips.",
 }
 """Part of a published name → of ours."""
+_PARTS: Final = ("stitching.", "eyes.", "lips.")
+"""Networks of the last file; what its training kept there beside them is left out."""
 _NORMED_BY_NAME: Final = {"norm": "conv", "norm2": "conv1"}
 """A batch norm → the convolution before it."""
 
@@ -66,23 +69,39 @@ def read_official(folder: Path) -> dict[str, Network]:
     Raises:
         InvalidInput: files are missing or damaged; the message names them and their source.
     """
-    if (folder / "liveportrait").is_dir():
-        folder = folder / "liveportrait"
+    folder = official_folder(folder)
+    if not folder.is_dir():
+        raise InvalidInput(
+            f"{folder} is no folder: name the one with LivePortrait's base_models and "
+            "retargeting_models."
+        )
     missing = [file for file in FILES.values() if not (folder / file).is_file()]
     if missing:
         raise InvalidInput(
             f"{folder} lacks files of LivePortrait's weights: {', '.join(missing)}. They are "
             "published as KwaiVGI/LivePortrait on Hugging Face, in its folder liveportrait."
         )
-    return {
-        name: Network(translate(read_tensors(folder / file)), folder / file)
-        for name, file in FILES.items()
-    }
+    return {name: _read(folder / file) for name, file in FILES.items()}
+
+
+def _read(path: Path) -> Network:
+    tensors = read_tensors(path)
+    known = recognised(tensors)
+    if known is None or not known.startswith(path.name):
+        raise InvalidInput(f"{path} is not what it is called: {instead(tensors)}.")
+    return Network(translate(tensors), path)
+
+
+def official_folder(folder: Path) -> Path:
+    """The folder with `base_models`: that one, or `liveportrait` in it."""
+    return folder / "liveportrait" if (folder / "liveportrait").is_dir() else folder
 
 
 def translate(tensors: Mapping[str, Tensor]) -> Tensors:
     """Tensors of a published file, named as ours, with norms folded into what they follow."""
     named = {_our_name(name): tensor for name, tensor in tensors.items()}
+    if any(name.startswith(_PARTS) for name in named):
+        named = {name: tensor for name, tensor in named.items() if name.startswith(_PARTS)}
     return _without_batch_norm(_without_spectral_norm(named))
 
 

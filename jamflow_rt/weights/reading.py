@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,12 @@ Tensors = dict[str, Tensor]
 
 PICKLED = (".pt", ".pth", ".bin", ".ckpt")
 """Endings of what `torch.save` writes."""
+_ZIP = b"PK\x03\x04"
+"""What torch.save's files begin with; where their end is missing they are no zip files."""
+_OBJECT = re.compile(r"GLOBAL (\S+)")
+"""What torch's refusal calls the object that it will not make."""
+_LOOK = 256
+"""Bytes that tell a web page."""
 _NAMED = 6
 """So many names a message lists; the rest is counted."""
 
@@ -37,8 +44,7 @@ def read_tensors(path: str | Path) -> Tensors:
             objects that could run code.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InvalidInput(f"There is no file {path}.")
+    check_content(path)
     if path.suffix == ".safetensors":
         tensors = _read_safetensors(path)
     elif path.suffix in PICKLED:
@@ -53,26 +59,71 @@ def read_tensors(path: str | Path) -> Tensors:
     return tensors
 
 
+def check_content(path: Path) -> None:
+    """Refuse what is no file of weights at a first look, and what often stands in for one.
+
+    Raises:
+        InvalidInput: there is no such file, it may not be read, is empty, or is something else
+            that a download left there: a web page, or Git's pointer to a large file.
+    """
+    begin = _begin(path).lstrip().lower()
+    if not begin:
+        raise InvalidInput(f"{path} is empty: download it again.")
+    if begin.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise InvalidInput(
+            f"{path} is a web page, not the file behind it: download it again, with the link that "
+            "the page has for downloading (on Hugging Face /resolve/, not /blob/)."
+        )
+    if begin.startswith(b"version https://git-lfs"):
+        raise InvalidInput(
+            f"{path} is Git's pointer to the file, which was not fetched: run `git lfs pull` where "
+            "it was cloned, or download the file itself."
+        )
+
+
+def _begin(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LOOK)
+    except FileNotFoundError as error:
+        raise InvalidInput(f"There is no file {path}.") from error
+    except IsADirectoryError as error:
+        raise InvalidInput(f"{path} is a folder: name the file in it.") from error
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
+
+
 def _read_safetensors(path: Path) -> Tensors:
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise InvalidInput(f"{path} is damaged, or no safetensors file: {error}") from error
+        raise InvalidInput(_damaged(path, f"no safetensors file ({error})")) from error
 
 
 def _read_pickled(path: Path) -> object:
     try:
         # Checkpoints with optimiser states are several times larger than what is wanted of them.
         mapped = zipfile.is_zipfile(path)
+        if not mapped and _begin(path).startswith(_ZIP):
+            raise EOFError
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except pickle.UnpicklingError as error:
-        raise InvalidInput(
-            f"{path} holds more than tensors, or is damaged. Objects in it could run code, so it "
-            "is not read: load it with the program that wrote it and save its tensors as "
-            ".safetensors."
-        ) from error
     except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
-        raise InvalidInput(f"{path} is damaged, or nothing that torch.save wrote.") from error
+        raise InvalidInput(_damaged(path, "nothing that torch.save wrote")) from error
+    except pickle.UnpicklingError as error:
+        found = _OBJECT.search(str(error))
+        if not found:
+            raise InvalidInput(_damaged(path, "nothing that torch.save wrote")) from error
+        raise InvalidInput(
+            f"{path} holds more than tensors: {found[1]}. Such objects could run code, so it is "
+            "not read: load it with the program that wrote it and save its tensors as .safetensors."
+        ) from error
+
+
+def _damaged(path: Path, kind: str) -> str:
+    return (
+        f"{path} is damaged, or {kind}: a download that broke off looks like this. Download it "
+        "again."
+    )
 
 
 def _flat(content: object, prefix: str) -> Iterator[tuple[str, Tensor]]:
