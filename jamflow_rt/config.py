@@ -185,6 +185,10 @@ class SamplingConfig(StrictModel):
     """Euler steps, each one evaluation of the network."""
     guidance: float = Field(default=0.0, ge=0.0)
     """v + guidance · (v − v_unconditioned); 0 asks the network once a step instead of twice."""
+    guided: Literal["window", "generated"] = "window"
+    """Where v_unconditioned is computed: in the whole window, as F5-TTS does, or only in its
+    generated part, as if there were no more. The longer what is known beside it (a reference, the
+    past), the more that saves; guidance then costs as much as what is new."""
     sway: float = Field(default=-1.0, ge=-1.0, le=1.0)
     """F5's sway coefficient: −1 spends the steps early."""
     epss: bool = False
@@ -206,6 +210,11 @@ class SamplingConfig(StrictModel):
             raise ValueError(
                 "distilled sampling has its guidance inside: set guidance to 0, or distilled to "
                 "false"
+            )
+        if self.guided == "generated" and not self.pinned:
+            raise ValueError(
+                "guidance of the generated part leaves known places unguided: set pinned to true, "
+                "or guided to window"
             )
         return self
 

@@ -168,3 +168,19 @@ def test_the_switch_does_nothing_on_a_processor() -> None:
     given = window()
     on, off = (Sampler(MODEL, SamplingConfig(), cuda_graphs=switch) for switch in (True, False))
     torch.testing.assert_close(on.sample(given).mel, off.sample(given).mel, rtol=0, atol=0)
+
+
+def test_a_recording_is_of_one_span_of_guided_beats() -> None:
+    backend = FakeGraphs()
+    sampling = SamplingConfig(evaluations=2, guidance=2.0, guided="generated", precision="full")
+    plain = Sampler(MODEL, sampling)
+    graphed = Sampler(MODEL, sampling, graphs=backend)
+    windows = [window(beats=5, prefix=prefix, seed=prefix) for prefix in (1, 3)]
+    runs = [graphed.start(w) for w in windows]
+    while not runs[0].done:
+        graphed.advance(runs)
+    for given, run in zip(windows, runs, strict=True):
+        expected = plain.sample(given)
+        torch.testing.assert_close(run.result().mel, expected.mel, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(run.result().motion, expected.motion, rtol=1e-4, atol=1e-4)
+    assert backend.captured == [1, 1]

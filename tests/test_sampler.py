@@ -124,6 +124,49 @@ def test_guidance_extrapolates_from_the_unconditioned_velocity() -> None:
     assert np.array_equal(guided.mel[:BEAT_MEL], given.mel[:BEAT_MEL])
 
 
+def local(evaluations: int = 2) -> SamplingConfig:
+    return SamplingConfig(
+        evaluations=evaluations, guidance=2.0, guided="generated", precision="full"
+    )
+
+
+def test_guidance_of_the_generated_part_asks_less_of_the_network() -> None:
+    given = window(beats=5, prefix=3)
+    model = toy_model()
+    forward, tokens = model.forward, []
+
+    def spy(mel: torch.Tensor, *rest: object) -> object:
+        tokens.append(tuple(mel.shape[:2]))
+        return forward(mel, *rest)  # type: ignore[arg-type]
+
+    model.forward = spy  # type: ignore[method-assign,assignment]
+    result = Sampler(model, local(1)).sample(given)
+    assert tokens == [(1, 5 * BEAT_MEL), (1, 2 * BEAT_MEL)]
+    assert np.array_equal(result.mel[: 3 * BEAT_MEL], given.mel[: 3 * BEAT_MEL])
+    assert result.finite
+    tokens.clear()
+    Sampler(model, local(1)).sample(window(beats=5, prefix=0))  # it is all generated
+    assert tokens == [(2, 5 * BEAT_MEL)]
+
+
+def test_guidance_of_the_generated_part_does_not_depend_on_who_shares_the_pass() -> None:
+    windows = [window(beats=5, prefix=prefix, seed=prefix) for prefix in (3, 1, 3)]
+    sampler = Sampler(MODEL, local())
+    alone = [sampler.sample(w) for w in windows]
+    runs = [sampler.start(w) for w in windows]
+    while not runs[0].done:
+        sampler.advance(runs)
+    for run, single in zip(runs, alone, strict=True):
+        assert run.done
+        np.testing.assert_allclose(run.result().mel, single.mel, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(run.result().motion, single.motion, rtol=1e-4, atol=1e-4)
+
+
+def test_guidance_of_the_generated_part_wants_known_places_pinned() -> None:
+    with pytest.raises(ValueError, match="pinned"):
+        SamplingConfig(guidance=2.0, guided="generated", pinned=False)
+
+
 def test_the_solver_is_exact_on_a_straight_field() -> None:
     given = window()
     model = toy_model()
@@ -267,3 +310,13 @@ def test_the_pruned_schedule_is_taken_when_it_is_asked_for() -> None:
     sampler = Sampler(MODEL, SamplingConfig(evaluations=7, sway=0.0, epss=True))
     assert sampler.times == [k / 32 for k in (0, 2, 4, 6, 8, 16, 24, 32)]
     assert SamplingConfig.f5(16).epss and not SamplingConfig.f5().pinned
+
+
+def test_the_generated_part_is_from_the_first_masked_beat_to_the_last() -> None:
+    assert window(beats=5, prefix=3).generated == (3, 5)
+    assert window(beats=5, prefix=0).generated == (0, 5)
+    assert window(beats=5, prefix=5).generated == (0, 5)  # nothing is
+    gap = window(beats=6, prefix=6)
+    gap.motion_masked[3 * BEAT_MOTION - 1, 0] = True
+    gap.mel_masked[4 * BEAT_MEL] = True
+    assert gap.generated == (2, 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from jamflow_rt.flow.graphs import CudaGraphs, GraphBackend, GraphedVelocity, Ve
 from jamflow_rt.flow.guidance import guided_velocity
 from jamflow_rt.flow.schedule import flow_times
 from jamflow_rt.flow.traced import TracedVelocity
-from jamflow_rt.flow.window import Window, WindowResult
+from jamflow_rt.flow.window import Span, Window, WindowResult
 from jamflow_rt.model.jam import Condition, JamFlow
 from jamflow_rt.model.precision import fast_bf16
 
@@ -55,11 +56,6 @@ class Run:
         self.mel, self.motion = self.mel_noise, self.motion_noise
         self.step = 0
         self.steps = len(sampler.times) - 1
-
-    @property
-    def shape(self) -> int:
-        """Windows of the same shape can share a forward pass."""
-        return self.window.beats
 
     @property
     def done(self) -> bool:
@@ -122,12 +118,11 @@ class Sampler:
         ).to(self.device)
         if graphs is None and cuda_graphs and self.device.type == "cuda":
             graphs = CudaGraphs()
-        self._velocity: Velocity = self._compute
+        self._graphs = graphs
         self._traced: TracedVelocity | None = None
         if graphs is None and not sampling.guidance and not self._bf16:
-            self._velocity = self._traced = TracedVelocity(model, self._compute)
-        if graphs is not None:
-            self._velocity = GraphedVelocity(self._compute, graphs)
+            self._traced = TracedVelocity(model, self._compute)
+        self._velocities: dict[Span | None, Velocity] = {}
 
     @torch.inference_mode()
     def start(self, window: Window) -> Run:
@@ -174,7 +169,17 @@ class Sampler:
 
     @torch.inference_mode()
     def advance(self, runs: Sequence[Run]) -> None:
-        """Make one Euler step for all `runs` in one forward pass. They must have one shape."""
+        """Make one Euler step for all `runs`, which must have one shape, in as few passes as can be.
+
+        What a window becomes does not depend on the others.
+        """
+        spans: dict[Span | None, list[Run]] = {}
+        for run in runs:
+            spans.setdefault(self._guided_span(run), []).append(run)
+        for span, alike in spans.items():
+            self._advance(alike, span)
+
+    def _advance(self, runs: Sequence[Run], span: Span | None) -> None:
         now = torch.tensor([self.times[r.step] for r in runs], device=self.device)
         then = torch.tensor([self.times[r.step + 1] for r in runs], device=self.device)
         if self.sampling.pinned:
@@ -183,7 +188,7 @@ class Sampler:
         mel = torch.stack([r.mel for r in runs])
         motion = torch.stack([r.motion for r in runs])
         condition = self._condition(runs, self._asked(runs, then - now))
-        mel_v, motion_v = self._velocity(mel, motion, now, condition)
+        mel_v, motion_v = self._velocity(span)(mel, motion, now, condition)
         size = (then - now)[:, None, None]
         mel, motion = mel + size * mel_v, motion + size * motion_v
         for index, run in enumerate(runs):
@@ -229,11 +234,35 @@ class Sampler:
             text_withheld=_stacked([r.text.withheld for r in runs]),
         )
 
+    def _guided_span(self, run: Run) -> Span | None:
+        """Where guidance computes what it leads away from; None is everywhere."""
+        if not self.sampling.guidance or self.sampling.guided == "window":
+            return None
+        span = run.window.generated
+        return None if span == Span(0, run.window.beats) else span
+
+    def _velocity(self, span: Span | None) -> Velocity:
+        if self._traced is not None:
+            return self._traced
+        if span not in self._velocities:
+            compute = partial(self._compute, span=span)
+            # A recording is of one span.
+            self._velocities[span] = (
+                compute if self._graphs is None else GraphedVelocity(compute, self._graphs)
+            )
+        return self._velocities[span]
+
     def _compute(
-        self, mel: Tensor, motion: Tensor, t: Tensor, condition: Condition
+        self,
+        mel: Tensor,
+        motion: Tensor,
+        t: Tensor,
+        condition: Condition,
+        span: Span | None = None,
     ) -> tuple[Tensor, Tensor]:
+        guidance = self.sampling.guidance
         with self._arithmetic():
-            return guided_velocity(self.model, mel, motion, t, condition, self.sampling.guidance)
+            return guided_velocity(self.model, mel, motion, t, condition, guidance, span)
 
     def _arithmetic(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16)

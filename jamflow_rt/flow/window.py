@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,23 @@ from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, N_MELS
 from jamflow_rt.errors import InvalidInput
 
 Floats = NDArray[np.float32]
+
+
+class Span(NamedTuple):
+    """Beats of a window, from `first` to before `end`."""
+
+    first: int
+    end: int
+
+    @property
+    def mel(self) -> slice:
+        """Its mel frames."""
+        return slice(self.first * BEAT_MEL, self.end * BEAT_MEL)
+
+    @property
+    def motion(self) -> slice:
+        """Its motion frames."""
+        return slice(self.first * BEAT_MOTION, self.end * BEAT_MOTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +81,14 @@ class Window:
     def beats(self) -> int:
         """Length in beats of 160 ms."""
         return len(self.text) // BEAT_MEL
+
+    @property
+    def generated(self) -> Span:
+        """From the first beat of which something is generated to the last; all if nothing is."""
+        masked = self.mel_masked.reshape(self.beats, -1).any(1)
+        masked |= self.motion_masked.reshape(self.beats, -1).any(1)
+        places = np.flatnonzero(masked)
+        return Span(int(places[0]), int(places[-1]) + 1) if len(places) else Span(0, self.beats)
 
     @property
     def makes_sound(self) -> bool:
