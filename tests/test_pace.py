@@ -57,10 +57,10 @@ def test_what_has_no_punctuation_is_cut_between_words() -> None:
     words = " ".join(["word"] * 100)
     phrases = split_phrases(words, REFERENCE, FRAMES)
     assert " ".join(phrases) == words
-    assert len(phrases) == 4 and all(len(phrase) <= 162 for phrase in phrases)
+    assert len(phrases) == 4 and all(len(phrase) <= 159 for phrase in phrases)
     # And where there are no words, between characters.
     letters = "x" * 400
-    assert split_phrases(letters, REFERENCE, FRAMES) == ["x" * 162, "x" * 162, "x" * 76]
+    assert split_phrases(letters, REFERENCE, FRAMES) == ["x" * 159, "x" * 159, "x" * 82]
     assert "".join(split_phrases("字" * 100, REFERENCE, FRAMES)) == "字" * 100
 
 

@@ -17,6 +17,7 @@ from jamflow_rt.stream.phrases import (
     VoiceReference,
     dubbed_phrase,
     phrase_piece,
+    trimmed,
     voice_of_file,
     voice_reference,
 )
@@ -32,6 +33,9 @@ class Letters:
 
     def ids(self, text: str) -> np.ndarray:
         return np.array([min(max(ord(c) - 96, 0) or 27, 27) for c in text.lower()], np.int32)
+
+    def knows(self, character: str) -> bool:
+        return character.isascii()
 
 
 def sound(seconds: float, loudness: float = 0.05) -> np.ndarray:
@@ -50,7 +54,8 @@ def test_a_reference_is_whole_beats_with_its_text_spread_over_it() -> None:
     made = reference()
     frames = len(made.primer.mel)
     assert frames % BEAT_MEL == 0 and frames >= 2.05 * 93.75
-    assert made.spoken == Spoken("this is how i speak.", frames)
+    # The pace is that of the sound and 50 ms, not of what fills up the beat.
+    assert made.spoken == Spoken("this is how i speak.  ", int(2.05 * 93.75))
     # Spaces part it from what follows.
     np.testing.assert_array_equal(
         made.primer.text[made.primer.text > 0], Letters().ids("this is how i speak.  ")
@@ -66,13 +71,22 @@ def test_a_quiet_reference_is_brought_to_the_usual_loudness() -> None:
     np.testing.assert_allclose(quiet[:150], usual[:150], atol=1e-3)
 
 
+def test_silence_around_a_reference_is_cut_off() -> None:
+    said, faint = sound(1.5, 0.1), sound(0.7, 0.004)
+    np.testing.assert_allclose(trimmed(np.concatenate([faint, said, faint])), said, atol=1e-6)
+    np.testing.assert_array_equal(trimmed(said), said)
+    for silent in (faint, np.zeros(24000, np.float32), np.zeros(5, np.float32)):
+        with pytest.raises(InvalidInput, match="silent"):
+            trimmed(silent)
+
+
 @pytest.mark.parametrize(
     ("seconds", "loudness", "text", "fault"),
     [
         (0.5, 0.1, "hi", "lasts 0.5 s"),
         (16.0, 0.1, "hi", "lasts 16.0 s"),
         (2.0, 0.0, "hi", "silent"),
-        (1.0, 0.1, "a" * 200, "do not fit"),
+        (1.0, 0.1, "a" * 200, "lasts 1.0 s and its text has 203 characters"),
     ],
 )
 def test_a_reference_that_will_not_do_is_refused(
@@ -165,10 +179,10 @@ def test_a_voice_is_a_sound_file_with_its_text_beside(tmp_path: Path) -> None:
     write_wav(sound(2.0), path)
     with pytest.raises(InvalidInput, match=r"must stand in .*me\.txt"):
         voice_of_file(path)
-    (tmp_path / "me.txt").write_text("this is how i speak.\n", "utf-8")
+    (tmp_path / "me.txt").write_text("this is how i speak.\n", "utf-8-sig")
     voice = voice_of_file(path)
     references = References(Letters(), tmp_path / "elsewhere")
-    assert references(voice).text == "this is how i speak."
+    assert references(voice).spoken.text == "this is how i speak.  "
     assert references(voice) is references(voice)
     assert len(references(voice).primer.mel) * 256 >= 2 * 24000
     assert references(voice).primer.beats * BEAT_SAMPLES < 2.3 * 24000

@@ -17,6 +17,9 @@ class Codes:
     def ids(self, text: str) -> np.ndarray:
         return np.array([ord(character) for character in text], np.int32)
 
+    def knows(self, character: str) -> bool:
+        return not "\u0900" <= character <= "\u097f"
+
 
 FRONT = CharacterFront(Codes(), lambda voice: Spoken("twenty characters!! .", 150))
 
@@ -66,3 +69,10 @@ def test_any_script_is_passed_on() -> None:
 def test_what_cannot_be_said_is_refused(text: str, speed: float, fault: str) -> None:
     with pytest.raises(InvalidInput, match=fault):
         FRONT.timeline(text, speed, VOICE)
+
+
+def test_a_text_without_a_single_known_letter_is_refused() -> None:
+    FRONT.check("Grüße, नमस्ते!")
+    FRONT.check("…")
+    with pytest.raises(InvalidInput, match="none of the letters of 'नमस्ते"):
+        FRONT.check("नमस्ते [pause:0.5]")

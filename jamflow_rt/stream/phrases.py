@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, BEAT_SAMPLES, MOTION_RATE, SAMPLE_RATE
+from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION, BEAT_SAMPLES, HOP, MOTION_RATE, SAMPLE_RATE
 from jamflow_rt.codec.mel import mel_of
 from jamflow_rt.codec.whitening import silence_mel
 from jamflow_rt.config import Voice
@@ -36,21 +36,20 @@ _LOUDNESS: Final = 0.1
 """RMS that quieter references are brought to (F5-TTS `infer/utils_infer.py`)."""
 _ROOM: Final = SAMPLE_RATE // 20
 """Silence after a reference, 50 ms (the same)."""
+_SILENT: Final = -42.0
+"""Decibels under which the beginning and the end of a reference are cut off (the same)."""
+_BEGIN, _END = SAMPLE_RATE // 100, SAMPLE_RATE // 1000
+"""Samples of a stretch whose loudness is looked at there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VoiceReference:
     """A voice, as a model that reads characters knows it."""
 
-    text: str
-    """What is said."""
+    spoken: Spoken
+    """What is said and how long that takes: the pace of what it will say."""
     primer: Primer
-    """The same as a past to go on from."""
-
-    @property
-    def spoken(self) -> Spoken:
-        """What is said and how long it takes."""
-        return Spoken(self.text, len(self.primer.mel))
+    """The same as a past to go on from, filled up to a beat."""
 
 
 class References:
@@ -80,7 +79,7 @@ class References:
                         f"The voice {voice.name!r} has no reference: this model speaks as a sound "
                         'does. Give voice="me.wav" with what is said in it in me.txt.'
                     )
-                sound = read_sound(self._folder / voice.reference)
+                sound = trimmed(read_sound(self._folder / voice.reference))
                 self._read[voice] = voice_reference(sound, voice.transcript, self._vocabulary)
             return self._read[voice]
 
@@ -104,7 +103,8 @@ def voice_of_file(path: Path) -> Voice:
     if not path.is_file():
         raise InvalidInput(f"There is no sound file {path}.")
     try:
-        transcript = written.read_text("utf-8").strip()
+        # Windows' editors write a mark of the encoding first, which nobody says.
+        transcript = written.read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(
             f"What is said in {path.name} must stand in {written}: {error}"
@@ -112,6 +112,28 @@ def voice_of_file(path: Path) -> Voice:
     if not transcript:
         raise InvalidInput(f"{written} is empty: write what is said in {path.name}.")
     return Voice(name=path.stem, reference=str(path.resolve()), transcript=transcript)
+
+
+def trimmed(sound: Floats) -> Floats:
+    """A sound (N,) at 24 kHz without the silence around it, which is no part of its pace.
+
+    Raises:
+        InvalidInput: all of it is silent.
+    """
+    begin = np.flatnonzero(_louder(sound, _BEGIN))
+    end = np.flatnonzero(_louder(sound[::-1], _END))
+    if not len(begin):
+        raise InvalidInput(
+            f"The voice's reference is silent, or all of it under {_SILENT:g} dB: record it louder."
+        )
+    return sound[begin[0] * _BEGIN : len(sound) - end[0] * _END]
+
+
+def _louder(sound: Floats, step: int) -> NDArray[np.bool_]:
+    """Which stretches of so many samples are not silent."""
+    whole = len(sound) // step * step
+    loudness = np.sqrt(np.mean(sound[:whole].reshape(-1, step) ** 2, axis=1))
+    return np.asarray(loudness > 10 ** (_SILENT / 20))
 
 
 def voice_reference(sound: Floats, text: str, vocabulary: Vocabulary) -> VoiceReference:
@@ -125,6 +147,7 @@ def voice_reference(sound: Floats, text: str, vocabulary: Vocabulary) -> VoiceRe
         raise InvalidInput(
             f"The voice's reference lasts {seconds:.1f} s: {SHORTEST:g} to {LONGEST:g} s will do."
         )
+    spoken = Spoken(reference_text(text), (len(sound) + _ROOM) // HOP)
     loudness = float(np.sqrt(np.mean(sound**2)))
     if not loudness > 0:
         raise InvalidInput("The voice's reference is silent.")
@@ -132,8 +155,13 @@ def voice_reference(sound: Floats, text: str, vocabulary: Vocabulary) -> VoiceRe
         sound = sound * (_LOUDNESS / loudness)
     room = _ROOM + -(len(sound) + _ROOM) % BEAT_SAMPLES
     mel = mel_of(np.concatenate([sound, np.zeros(room, np.float32)]))
-    characters = vocabulary.ids(reference_text(text))
-    return VoiceReference(text.strip(), Primer(spread(characters, len(mel)), mel))
+    characters = vocabulary.ids(spoken.text)
+    if len(characters) > len(mel):
+        raise InvalidInput(
+            f"The voice's reference lasts {seconds:.1f} s and its text has {len(characters)} "
+            "characters, more than anybody says in that: give the text of this sound."
+        )
+    return VoiceReference(spoken, Primer(spread(characters, len(mel)), mel))
 
 
 def phrase_piece(
@@ -186,7 +214,7 @@ def dubbed_phrase(
             f"The motion lasts {seconds:.1f} s; beside its reference this voice can dub "
             f"{longest:.1f} s at once: dub it in parts."
         )
-    timeline = front.fitted(text, beats * BEAT_MEL)
+    timeline = front.fitted(text, beats * BEAT_MEL, reference.spoken.text)
     cells = motion_cells(motion, timeline.ids(), speech_id, voice.number)
     cells[0] = replace(cells[0], primer=reference.primer)
     return Piece(cells, text_piece(timeline, speech_id, voice.number).words)

@@ -36,7 +36,7 @@ from jamflow_rt.flow.noise import window_noise
 from jamflow_rt.flow.window import Window, WindowResult
 from jamflow_rt.stream.given_motion import GivenMotion, MotionLike, check_motion
 from jamflow_rt.stream.offline import PATIENCE
-from jamflow_rt.stream.phrases import VoiceReference, voice_reference
+from jamflow_rt.stream.phrases import VoiceReference, trimmed, voice_reference
 from jamflow_rt.stream.rehearsal import rehearse
 from jamflow_rt.stream.score import Floats, Primer
 from jamflow_rt.stream.sources import Piece, Run, Source, check_text
@@ -124,9 +124,10 @@ class CheckedReference:
         Raises:
             InvalidInput: it is too long for that, or has more text than time.
         """
-        made = voice_reference(self._at_our_rate(), self.text, vocabulary)
+        sound = self._at_our_rate()
         if self.motion is None:
-            return made
+            return voice_reference(trimmed(sound), self.text, vocabulary)
+        made = voice_reference(sound, self.text, vocabulary)
         # The sound was filled up to a beat.
         latents = np.concatenate([self.motion.latents, self.motion.latents[-1:].repeat(6, axis=0)])
         motion = _motion(latents, 0, len(made.primer.mel))

@@ -56,6 +56,10 @@ class CharacterVocabulary:
     def __len__(self) -> int:
         return len(self._numbers)
 
+    def knows(self, character: str) -> bool:
+        """Whether a character is an entry, or Chinese and thus read by its syllable."""
+        return character in self._numbers or _is_chinese(character)
+
     def ids(self, text: str) -> NDArray[np.int32]:
         """(n,) numbers from 1 of what is read; 0, which is filler, is never among them.
 

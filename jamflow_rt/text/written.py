@@ -20,7 +20,7 @@ from jamflow_rt.errors import InvalidInput
 from jamflow_rt.text.characters import speakable, word_spans
 from jamflow_rt.text.front import ANY_VOICE
 from jamflow_rt.text.pace import split_phrases, spoken_frames
-from jamflow_rt.text.pauses import split_pauses
+from jamflow_rt.text.pauses import split_pauses, without_pauses
 from jamflow_rt.text.timeline import Timeline, WordSpan
 
 SLOWEST, FASTEST = 0.25, 4.0
@@ -32,6 +32,10 @@ class Vocabulary(Protocol):
 
     def ids(self, text: str) -> NDArray[np.int32]:
         """(n,) numbers of the vocabulary, from 1; 0 is filler."""
+        ...
+
+    def knows(self, character: str) -> bool:
+        """Whether a character is read as something."""
         ...
 
 
@@ -88,7 +92,17 @@ class CharacterFront:
         self._reference = reference
 
     def check(self, text: str) -> None:
-        """Any script will do: what the vocabulary lacks is passed over."""
+        """Refuse a text of whose letters the vocabulary has none; single ones are passed over.
+
+        Raises:
+            InvalidInput: it is such a text.
+        """
+        letters = [character for character in without_pauses(text) if character.isalnum()]
+        if letters and not any(map(self.vocabulary.knows, letters)):
+            raise InvalidInput(
+                f"The model's vocabulary has none of the letters of {text[:40]!r}: it was not "
+                "trained on this script."
+            )
 
     def timeline(self, text: str, speed: float = 1.0, voice: Voice = ANY_VOICE) -> Timeline:
         """All phrases and pauses of `text` in a row; see `phrases`."""
@@ -118,17 +132,31 @@ class CharacterFront:
             raise InvalidInput("There is nothing to say in the text: give at least one word.")
         return made
 
-    def fitted(self, text: str, frames: int) -> Phrase:
-        """A text as one phrase of so many mel frames, a whole number of beats: for dubbing."""
-        characters = self.vocabulary.ids(text)
+    def fitted(self, text: str, frames: int, before: str = "") -> Phrase:
+        """A text as one phrase of so many mel frames, a whole number of beats: for dubbing.
+
+        Args:
+            text: what is said.
+            frames: how long that takes.
+            before: what the reference says, which is read before it.
+
+        Raises:
+            InvalidInput: there are more characters than frames.
+        """
+        characters = self._read(text, before)
         spread(characters, frames)
         return Phrase((), _words(text, frames), frames, tuple(int(c) for c in characters))
 
     def _phrase(self, text: str, spoken: Spoken, speed: float) -> Phrase:
         frames = spoken_frames(spoken.frames, spoken.text, text, speed)
         # Otherwise a character would be lost; the reference speaks faster than there are frames.
-        frames = max(frames, len(self.vocabulary.ids(text)))
-        return self.fitted(text, beats_for_mel(frames) * BEAT_MEL)
+        frames = max(frames, len(self._read(text, spoken.text)))
+        return self.fitted(text, beats_for_mel(frames) * BEAT_MEL, spoken.text)
+
+    def _read(self, text: str, before: str) -> NDArray[np.int32]:
+        """Numbers of a text; a space comes first where F5-TTS puts one after what is before."""
+        last = before[-1:]
+        return self.vocabulary.ids(last + text)[len(self.vocabulary.ids(last)) :]
 
 
 def _words(text: str, frames: int) -> tuple[WordSpan, ...]:

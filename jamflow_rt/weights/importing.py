@@ -23,7 +23,7 @@ from jamflow_rt.model.checkpoint import load_checkpoint, save_checkpoint
 from jamflow_rt.model.jam import JamFlow
 from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
 from jamflow_rt.sound_file import read_sound
-from jamflow_rt.stream.phrases import voice_of_file, voice_reference
+from jamflow_rt.stream.phrases import trimmed, voice_of_file, voice_reference
 from jamflow_rt.text.f5 import CharacterVocabulary
 from jamflow_rt.weights.catalogue import (
     F5,
@@ -91,7 +91,7 @@ def import_weights(sources: Sources, output: Path) -> list[str]:
         )
     voice = voice_of_file(sources.voice)
     vocabulary = CharacterVocabulary.load(sources.vocab)
-    voice_reference(read_sound(sources.voice), voice.transcript, vocabulary)
+    voice_reference(trimmed(read_sound(sources.voice)), voice.transcript, vocabulary)
     model = _model(sources)
     config = model.config
     if config.text.kind != "characters" or len(vocabulary) != config.text.vocab:
