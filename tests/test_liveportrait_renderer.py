@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from jamflow_rt.codec.face import FaceState, Keypoints
 from jamflow_rt.codec.keypoint_map import load_mesh_map
@@ -23,6 +25,8 @@ from jamflow_rt.render.liveportrait.source import (
     video_source,
 )
 from jamflow_rt.render.portraits import load_portrait
+from jamflow_rt.track import tracker
+from jamflow_rt.track.tracker import TrackedFace
 
 MAP = load_mesh_map()
 NETWORKS = LivePortraitNetworks.random(0, tiny=True)
@@ -173,11 +177,50 @@ def test_each_frame_of_a_video_is_a_source_of_its_own() -> None:
     )
 
 
+def test_pictures_without_a_face_stay_as_they_are() -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 255, (200, 200, 3), np.uint8) for _ in range(5)]
+    landmarks = np.repeat(
+        landmarks_of(Crop(np.array([100, 100], np.float32), 190.0, 0.0))[None], 5, 0
+    )
+    seen = np.array([True, True, False, False, True])
+    source = video_source(NETWORKS, pictures, landmarks, "clip", seen)
+    renderer = LivePortraitRenderer(NETWORKS, source, 200, MAP)
+    np.testing.assert_array_equal(renderer.render(own_face(source, 2)), pictures[2])
+    assert not np.array_equal(renderer.render(own_face(source, 1)), pictures[1])
+    square = LivePortraitRenderer(NETWORKS, source, 64, MAP, paste_back=False)
+    assert square.render(own_face(source, 3)).shape == (64, 64, 3)
+    own = source.motion.expression.numpy()
+    np.testing.assert_allclose(source.track.expression[[0, 1, 4]], own[[0, 1, 4]])
+    np.testing.assert_allclose(
+        source.track.expression[2], own[1] + (own[4] - own[1]) / 3, atol=1e-6
+    )
+
+
+def test_a_face_that_is_too_small_or_mostly_lost_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(np.full((300, 500, 3), 90, np.uint8)).save(tmp_path / "me.png")
+    small = landmarks_of(Crop(np.array([250, 150], np.float32), 100.0, 0.1))
+    monkeypatch.setattr(sources, "find_face", lambda picture, model: small)
+    with pytest.raises(InvalidInput, match="4. pixels large and 80 are needed"):
+        open_source(NETWORKS, tmp_path / "me.png")
+    seen = np.array([True, False, False])
+    monkeypatch.setattr(sources, "landmarker_file", lambda: tmp_path / "me.png")
+    monkeypatch.setattr(
+        tracker,
+        "Tracker",
+        lambda model: SimpleNamespace(
+            track=lambda path, longest: TrackedFace(np.repeat(small[None], 3, 0), seen)
+        ),
+    )
+    with pytest.raises(InvalidInput, match=r"seen in 33% of me\.mp4"):
+        open_source(NETWORKS, tmp_path / "me.mp4")
+
+
 def test_a_photograph_is_opened_with_the_finder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from PIL import Image
-
     path = tmp_path / "me.png"
     Image.fromarray(np.full((300, 500, 3), 90, np.uint8)).save(path)
     crop = Crop(np.array([250, 150], np.float32), 200.0, 0.1)

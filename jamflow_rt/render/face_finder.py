@@ -49,6 +49,8 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
             flat = Image.new("RGB", turned.size, "white")
             flat.paste(turned, mask=turned.getchannel("A") if "A" in turned.getbands() else None)
             return np.array(flat)
+    except InvalidInput:
+        raise
     except FileNotFoundError as error:
         raise InvalidInput(f"There is no picture {path}.") from error
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:

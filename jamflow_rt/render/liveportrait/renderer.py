@@ -85,15 +85,24 @@ class LivePortraitRenderer:
         """
         with torch.inference_mode():
             x_d = self.keypoints(face)
-            drawn = self._networks.render(self._features, self._x_s, x_d)
-            if self._paste is None:
-                picture = torch.nn.functional.interpolate(
-                    drawn, (self._size, self._size), mode="bilinear", antialias=True
-                )
-            else:
-                picture = self._paste(drawn, self._picture)
+            picture = self._drawn(x_d) if self._source.seen[self._frame] else self._as_it_is()
             pixels = (picture[0].clamp(0, 1) * 255).round().to(torch.uint8)
             return np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy())
+
+    def _drawn(self, x_d: Tensor) -> Tensor:
+        drawn = self._networks.render(self._features, self._x_s, x_d)
+        if self._paste is not None:
+            return self._paste(drawn, self._picture)
+        return torch.nn.functional.interpolate(
+            drawn, (self._size, self._size), mode="bilinear", antialias=True
+        )
+
+    def _as_it_is(self) -> Tensor:
+        """The frame of a video in which there is no face to draw."""
+        if self._paste is not None:
+            return self._picture
+        source = self._source
+        return source.crop.cut(source.pictures[self._frame], self._size)[None]
 
     @torch.inference_mode()
     def keypoints(self, face: FaceState) -> Tensor:

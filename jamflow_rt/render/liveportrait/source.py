@@ -20,6 +20,7 @@ from jamflow_rt.render.liveportrait.idle import idle_template, onto
 from jamflow_rt.render.liveportrait.keypoints import KeypointMotion
 from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
 from jamflow_rt.render.mesh import MeshRenderer
+from jamflow_rt.render.photo import SMALLEST_FACE
 from jamflow_rt.render.portrait import Portrait
 
 Floats = NDArray[np.float32]
@@ -55,6 +56,8 @@ class LivePortraitSource:
     """A canonical unit as a share of half the crop."""
     track: KeypointTrack
     """What of the face's motion is given."""
+    seen: NDArray[np.bool_]
+    """(N,) False for pictures in which no face was found: nothing is drawn into them."""
 
     @property
     def video(self) -> bool:
@@ -80,7 +83,8 @@ def open_source(
         landmarker: Google's face_landmarker.task; found or fetched if not given.
 
     Raises:
-        InvalidInput: the file is missing, of another kind, too long, or does not show one face.
+        InvalidInput: the file is missing, of another kind, too long, or does not show one face
+            that is large enough, in a video for most of the time.
         NotSupported: MediaPipe is not installed.
     """
     path = Path(path)
@@ -88,6 +92,7 @@ def open_source(
     if suffix in PHOTO_SUFFIXES:
         picture = read_photo(path)
         landmarks = find_face(picture, landmarker)
+        _check_size(landmarks)
         return photo_source(networks, picture, landmarks, path.stem, idle)
     if suffix in VIDEO_SUFFIXES:
         return _video_source(networks, path, landmarker)
@@ -116,11 +121,13 @@ def photo_source(
 ) -> LivePortraitSource:
     """A picture (H, W, 3) RGB with its landmarks (478, 2 or 3) in pixels."""
     square, crop, factor = _squared([picture], landmarks)
-    cut = crop.cut(square[0])[None].to(_device(networks))
+    # Of the picture as it came: the square may have become smaller.
+    cut = Crop.around(landmarks).cut(picture)[None].to(_device(networks))
     motion = networks.motion(cut)
     track = onto(motion.expression[0].cpu().numpy(), idle or idle_template())
     features, unit = networks.appearance(cut), _centimetre(landmarks, crop, factor)
-    return LivePortraitSource(name, tuple(square), crop, motion, features, unit, track)
+    seen = np.ones(1, np.bool_)
+    return LivePortraitSource(name, tuple(square), crop, motion, features, unit, track, seen)
 
 
 def _video_source(
@@ -130,32 +137,69 @@ def _video_source(
     from jamflow_rt.track.tracker import Tracker
 
     tracked = Tracker(landmarker or landmarker_file()).track(path, LONGEST)
+    if 2 * tracked.seen.sum() < len(tracked.seen):
+        raise InvalidInput(
+            f"A face is seen in {tracked.seen.mean():.0%} of {path.name}: cut out a part that "
+            "shows one."
+        )
+    _check_size(tracked.landmarks)
     pictures = pictures_at_our_rate(path, len(tracked.landmarks), LONGEST)
-    return video_source(networks, pictures, tracked.landmarks, path.stem)
+    return video_source(networks, pictures, tracked.landmarks, path.stem, tracked.seen)
 
 
 def video_source(
-    networks: LivePortraitNetworks, pictures: list[Picture], landmarks: Floats, name: str
+    networks: LivePortraitNetworks,
+    pictures: list[Picture],
+    landmarks: Floats,
+    name: str,
+    seen: NDArray[np.bool_] | None = None,
 ) -> LivePortraitSource:
-    """Pictures of a video, 25 a second, with the landmarks (T, 478, 2 or 3) of its face."""
+    """Pictures of a video, 25 a second, whose mouth will be generated.
+
+    Args:
+        networks: LivePortrait's.
+        pictures: T of (H, W, 3) RGB.
+        landmarks: (T, 478, 2 or 3) of its face, in pixels.
+        name: of the source.
+        seen: (T,) False where no face was found; its expression goes on between its neighbours'.
+    """
+    seen = np.ones(len(pictures), np.bool_) if seen is None else seen
     squares, crop, factor = _squared(pictures, landmarks)
     device = _device(networks)
-    seen: list[KeypointMotion] = []
+    parts: list[KeypointMotion] = []
     for first in range(0, len(squares), _BATCH):
         cuts = torch.stack([crop.cut(square) for square in squares[first : first + _BATCH]])
-        seen.append(networks.motion(cuts.to(device)))
-    motion = KeypointMotion(*(torch.cat(parts) for parts in zip(*seen, strict=True)))
+        parts.append(networks.motion(cuts.to(device)))
+    motion = KeypointMotion(*(torch.cat(each) for each in zip(*parts, strict=True)))
     count = len(squares)
     track = KeypointTrack(
-        expression=motion.expression.cpu().numpy().astype(np.float32),
+        expression=_between(motion.expression.cpu().numpy(), seen),
         rotation=np.zeros((count, 3), np.float32),
         translation=np.zeros((count, 2), np.float32),
         scale=np.ones(count, np.float32),
         video=True,
     )
-    return LivePortraitSource(
-        name, tuple(squares), crop, motion, None, _centimetre(landmarks, crop, factor), track
-    )
+    unit = _centimetre(landmarks, crop, factor)
+    return LivePortraitSource(name, tuple(squares), crop, motion, None, unit, track, seen)
+
+
+def _check_size(landmarks: Floats) -> None:
+    """Refuse a face, or a face that moves, that is too small for the networks."""
+    points = landmarks[..., :2].reshape(-1, landmarks.shape[-2], 2)
+    extent = float(np.ptp(points, axis=1).max(axis=-1).mean())
+    if extent < SMALLEST_FACE:
+        raise InvalidInput(
+            f"The face is {extent:.0f} pixels large and {SMALLEST_FACE} are needed: take a picture "
+            "with more pixels, or one from nearer by."
+        )
+
+
+def _between(expression: Floats, seen: NDArray[np.bool_]) -> Floats:
+    """Expressions (T, 21, 3); those of pictures without a face straight between the others."""
+    places = np.flatnonzero(seen)
+    columns = expression.reshape(len(expression), -1)[places].T
+    filled = [np.interp(np.arange(len(seen)), places, column) for column in columns]
+    return np.stack(filled, axis=1).reshape(expression.shape).astype(np.float32)
 
 
 def _squared(pictures: list[Picture], landmarks: Floats) -> tuple[list[Picture], Crop, float]:
@@ -176,7 +220,7 @@ def _squared(pictures: list[Picture], landmarks: Floats) -> tuple[list[Picture],
         square = np.ascontiguousarray(picture[y : y + side, x : x + side])
         if size != side:
             image = Image.fromarray(square).resize((size, size), Image.Resampling.BOX)
-            square = np.asarray(image)
+            square = np.array(image)
         squares.append(square)
     return squares, crop.scaled(factor, np.array([-x, -y], np.float32)), factor
 
