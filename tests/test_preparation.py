@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,17 +17,17 @@ from jamflow_rt.bundle import EMBEDDED
 from jamflow_rt.cli import app
 from jamflow_rt.codec.alignment import Pose, place
 from jamflow_rt.codec.motion import MotionSpace
-from jamflow_rt.errors import InvalidInput
+from jamflow_rt.errors import Failed, InvalidInput
 from jamflow_rt.preparation import run
 from jamflow_rt.preparation.quality import QualityLimits, measure_quality
 from jamflow_rt.preparation.report import Outcome, Report
 from jamflow_rt.preparation.run import Plan, prepare_shards
-from jamflow_rt.preparation.video import VideoPreparer, key_of
+from jamflow_rt.preparation.video import VideoPreparer, key_of, source_of
 from jamflow_rt.record_over import record_over
 from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
-from jamflow_rt.track.tracker import TrackedFace
+from jamflow_rt.track.tracker import FaceError, TrackedFace
 from jamflow_rt.train.forced_alignment import TimedPhone
-from jamflow_rt.train.shards import ClipShards
+from jamflow_rt.train.shards import KEY, ClipShards
 from tests.track_fakes import GREY, write_video
 
 SPACE = MotionSpace.load(EMBEDDED / "motion.safetensors")
@@ -63,7 +66,9 @@ class FakeTracker:
     def track(self, path: Path, longest: float | None = None) -> TrackedFace:
         self.tracked.append(path.stem)
         if "two" in path.stem:
-            raise InvalidInput(f"{path.name} shows more than one face: cut out the one.")
+            raise FaceError("several faces", f"{path.name} shows more than one face.")
+        if "odd" in path.stem:
+            raise ZeroDivisionError("odd video")
         if "late" in path.stem:
             return face_of(syllables(7))
         return face_of(syllables(), 0.5 if "lost" in path.stem else 1.0)
@@ -94,10 +99,10 @@ def tracker(monkeypatch: pytest.MonkeyPatch) -> FakeTracker:
     def preparer(plan: Plan) -> VideoPreparer:
         networks = LivePortraitNetworks.random(0, tiny=True) if plan.liveportrait else None
         listen = (lambda sound: "heard words") if plan.recognise else None
-        align = None if plan.liveportrait else spelled
-        return VideoPreparer(made, SPACE, networks, Loud(), listen, plan.limits, align)
+        return VideoPreparer(made, SPACE, networks, Loud(), listen, plan.limits)
 
     monkeypatch.setattr(Plan, "preparer", preparer)
+    monkeypatch.setattr(Plan, "aligner", lambda plan: None if plan.liveportrait else spelled)
     monkeypatch.setattr(run, "_preparers", preparers)
     return made
 
@@ -134,12 +139,15 @@ def test_what_is_fit_becomes_clips_and_the_rest_is_told(
     assert faults["late.mp4"].startswith("sync off: lips +280 ms")
     assert faults["lost.mp4"] == "face lost: seen in 50%"
     assert faults["mute.mp4"] == "no speech: 0% of the time"
-    assert "more than one face" in faults["two.mp4"]
+    assert faults["two.mp4"] == "several faces: two.mp4 shows more than one face."
+    assert report.faults == {kind: 1 for kind in report.faults} and len(report.faults) == 4
+    late = next(o for o in report.outcomes if o.source == "late.mp4")
+    assert late.quality["offset"] == 7 and late.seconds == FRAMES / 25
     shards = ClipShards.open(tmp_path / "out")
-    clips = {entry.key: shards[n] for n, entry in enumerate(shards.entries)}
-    assert clips["good"].record.text == "Told words."
-    assert clips["more_untold"].record.text == "heard words"
-    good = clips["good"]
+    clips = {shards[n].record.source: shards[n] for n in range(len(shards))}
+    assert clips["more/untold.mp4"].record.text == "heard words"
+    good = clips["good.mp4"]
+    assert good.record.text == "Told words."
     assert good.motion.shape == (FRAMES, SPACE.size) and len(good.mel) == FRAMES * 15 // 4
     assert good.record.phones == (("t", 0.0, 0.1), ("w", 0.1, 0.2))
     assert good.record.source == "good.mp4" and good.record.quality["seen"] == 1.0
@@ -222,8 +230,92 @@ def test_an_offset_counts_only_where_sound_and_lips_agree() -> None:
     assert "length" in (late.fault(QualityLimits(shortest=5.0)) or "")
 
 
-def test_keys_have_letters_that_keys_may_have() -> None:
-    assert key_of(Path("a/ü b/c.d.mp4"), Path("a")) == "__b_c_d"
+def test_what_is_new_is_added(
+    videos: Path, tmp_path: Path, tracker: FakeTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "PER_SHARD", 4)
+    plan = plan_of(videos, tmp_path / "out")
+    before, _ = prepare_shards(plan, 1, lambda *done: None)
+    for name in ("a", "z"):
+        (videos / f"{name}.mp4").write_bytes((videos / "good.mp4").read_bytes())
+    (videos / "good.mp4").unlink()
+    tracker.tracked.clear()
+    index, report = prepare_shards(plan, 1, lambda *done: None)
+    assert tracker.tracked == ["a", "z"]
+    assert index.clips == before.clips + 2 and report.videos == 8
+    shards = ClipShards.open(tmp_path / "out")
+    sources = sorted(shards[n].record.source for n in range(len(shards)))
+    assert sources == ["a.mp4", "good.mp4", "more/untold.mp4", "z.mp4"]
+
+
+def test_one_odd_video_does_not_end_the_others(
+    videos: Path, tmp_path: Path, tracker: FakeTracker
+) -> None:
+    for name in ("odd", "ödd", "empty"):
+        (videos / f"{name}.mp4").write_bytes(b"")
+    (videos / "good.txt").write_bytes("sch\xf6n".encode("latin-1"))
+    (videos / "folder.mp4").mkdir()
+    index, report = prepare_shards(plan_of(videos, tmp_path / "out"), 1, lambda *done: None)
+    faults = {outcome.source: outcome.fault for outcome in report.outcomes}
+    assert index.clips == 1 and "folder.mp4" not in faults
+    assert faults["odd.mp4"] == "failed: ZeroDivisionError('odd video')"
+    assert faults["good.mp4"] == "no text: good.txt is not UTF-8"
+    assert (faults["ödd.mp4"] or "").startswith("no sound: ")
+    assert report.faults["no sound"] == 2
+
+
+def test_a_full_disk_and_a_killed_process_are_told(
+    videos: Path, tmp_path: Path, tracker: FakeTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    plan = plan_of(videos, tmp_path / "out")
+    with monkeypatch.context() as patch, pytest.raises(Failed, match="No space left on device"):
+        patch.setattr("tarfile.TarFile.addfile", full)
+        prepare_shards(plan, 1, lambda *done: None)
+    assert not list((tmp_path / "out").glob("*clips*"))
+    # What a process leaves that is killed while it writes.
+    (tmp_path / "out" / ".clips-000000.1.part.tar").touch()
+    with monkeypatch.context() as patch, pytest.raises(Failed, match="fewer --processes"):
+        patch.setattr(run, "ProcessPoolExecutor", lambda *a, **k: BrokenPool())
+        prepare_shards(plan, 2, lambda *done: None)
+    assert prepare_shards(plan, 1, lambda *done: None)[0].clips == 2
+    assert len(list((tmp_path / "out").glob("*clips*"))) == 1
+
+
+class BrokenPool:
+    def submit(self, *call: object) -> Future[None]:
+        future: Future[None] = Future()
+        future.set_exception(BrokenProcessPool("killed"))
+        return future
+
+    def shutdown(self, cancel_futures: bool) -> None:
+        assert cancel_futures
+
+
+def test_shards_of_one_space_do_not_go_on_in_another(
+    videos: Path, tmp_path: Path, tracker: FakeTracker
+) -> None:
+    prepare_shards(plan_of(videos, tmp_path / "out"), 1, lambda *done: None)
+    other = tmp_path / "motion.safetensors"
+    other.write_bytes((EMBEDDED / "motion.safetensors").read_bytes() + b" ")
+    with pytest.raises(InvalidInput, match="begun with other settings"):
+        prepare_shards(plan_of(videos, tmp_path / "out", space=other), 1, lambda *done: None)
+
+
+def test_keys_differ_and_have_letters_that_keys_may_have() -> None:
+    paths = ["a b.mp4", "ü.mp4", "中.mp4", "a/b.mp4", "a_b.mp4", "a_b.mkv", "long/" * 50 + "a.mp4"]
+    keys = [key_of(Path("root", path), Path("root")) for path in paths]
+    assert len(set(keys)) == len(paths)
+    assert all(KEY.fullmatch(key) and len(key) < 80 for key in keys)
+    assert keys[3].startswith("a_b-")
+
+
+def test_a_name_that_is_not_utf_8_can_be_written_down() -> None:
+    path = Path(os.fsdecode(b"root/caf\xe9.mp4"))
+    assert source_of(path, Path("root")) == "caf\\xe9.mp4"
+    assert KEY.fullmatch(key_of(path, Path("root")))
 
 
 def test_a_report_counts() -> None:

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from jamflow_rt.config import StrictModel
+from jamflow_rt.evaluate.sync import MOST_SHIFT
 
-_CAPTIONS = {
-    "seconds": "Seconds of the clips",
-    "seen": "Share of frames with a face",
-    "speech": "Share of the time with speech",
-    "offset": "Lips after the sound, in motion frames of 40 ms",
-    "agreement": "Correlation of loudness and lips at that offset",
+
+class _Plot(NamedTuple):
+    """One figure of all videos."""
+
+    caption: str
+    edges: Sequence[float] | int
+    """Of its bars; or how many there are."""
+
+
+_SHARES = [twentieth / 20 for twentieth in range(21)]
+_PLOTS = {
+    "seconds": _Plot("Seconds", 20),
+    "seen": _Plot("Share of frames with a face", _SHARES),
+    "speech": _Plot("Share of the time with speech", _SHARES),
+    "offset": _Plot(
+        "Lips after the sound, motion frames of 40 ms",
+        [shift - 0.5 for shift in range(-MOST_SHIFT, MOST_SHIFT + 2)],
+    ),
+    "agreement": _Plot("Correlation of loudness and lips there", 20),
 }
 
 
@@ -67,7 +82,7 @@ def write_report(report: Report, folder: Path) -> None:
         if o.fault is not None
     )
     figures = "".join(
-        f'<figure><img src="{name}" alt=""><figcaption>{html.escape(caption)}</figcaption></figure>'
+        f'<figure><img src="{name}" alt="{html.escape(caption)}"></figure>'
         for name, caption in pictures
     )
     (folder / "report.html").write_text(
@@ -87,19 +102,24 @@ def _plots(report: Report, folder: Path) -> list[tuple[str, str]]:
         return []
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import MaxNLocator
 
     drawn = []
-    kept = [outcome for outcome in report.outcomes if outcome.fault is None]
-    for figure, caption in _CAPTIONS.items():
-        values = [{"seconds": o.seconds, **o.quality}.get(figure) for o in kept]
-        known = [value for value in values if value is not None]
-        if not known:
+    for figure, plot in _PLOTS.items():
+        values: dict[bool, list[float]] = {True: [], False: []}
+        for outcome in report.outcomes:
+            value = ({"seconds": outcome.seconds} | dict(outcome.quality)).get(figure)
+            if value is not None and outcome.quality:
+                values[outcome.fault is None].append(value)
+        if not any(values.values()):
             continue
         name = f"report_{figure}.png"
         picture, axes = pyplot.subplots(figsize=(4, 2.6), layout="constrained")
-        axes.hist(known, bins=20)
-        axes.set_ylabel("clips")
+        axes.hist(list(values.values()), bins=plot.edges, stacked=True, label=["kept", "left out"])
+        axes.set(xlabel=plot.caption, ylabel="videos")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend()
         picture.savefig(folder / name, dpi=100)
         pyplot.close(picture)
-        drawn.append((name, caption))
+        drawn.append((name, plot.caption))
     return drawn

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jamflow_rt.errors import InvalidInput
+from jamflow_rt.errors import Failed, InvalidInput, JamflowError
 from jamflow_rt.preparation.quality import QualityLimits
 from jamflow_rt.preparation.report import Outcome, Report, write_report
-from jamflow_rt.preparation.video import Rejected, VideoPreparer, key_of
+from jamflow_rt.preparation.video import Align, Rejected, VideoPreparer, key_of, source_of
 from jamflow_rt.render.liveportrait.source import VIDEO_SUFFIXES
 from jamflow_rt.train.prepare import read_transcripts
 from jamflow_rt.train.shard_writer import shard_name, write_index, write_shard
 from jamflow_rt.train.shards import Clip, ShardIndex
+
+logger = logging.getLogger(__name__)
 
 PER_SHARD = 64
 """Videos of one shard: some minutes of work, which is what an interruption costs."""
@@ -49,7 +55,6 @@ class Plan:
         from jamflow_rt.model.threads import one_core
         from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
         from jamflow_rt.track.tracker import Tracker
-        from jamflow_rt.train.forced_alignment import ForcedAligner
 
         one_core()
         networks = None
@@ -62,9 +67,13 @@ class Plan:
             activity=SileroVad(),
             listen=_Recogniser() if self.recognise else None,
             limits=self.limits,
-            # Models of a mesh read phonemes, those of keypoints characters.
-            align=ForcedAligner() if networks is None else None,
         )
+
+    def aligner(self) -> Align | None:
+        """Says when each phoneme sounds: models of a mesh read phonemes, others characters."""
+        from jamflow_rt.train.forced_alignment import ForcedAligner
+
+        return ForcedAligner() if self.liveportrait is None else None
 
 
 class _Recogniser:
@@ -84,7 +93,7 @@ class _Recogniser:
 def prepare_shards(
     plan: Plan, processes: int, progress: Callable[[int, int], None]
 ) -> tuple[ShardIndex, Report]:
-    """Prepare a folder; what was prepared before is not prepared again.
+    """Prepare a folder; what was prepared before is not prepared again, what is new is added.
 
     Args:
         plan: what and how.
@@ -94,41 +103,70 @@ def prepare_shards(
     Raises:
         InvalidInput: there are no videos, or none of them is fit; a setting cannot be used.
         NotSupported: MediaPipe is missing, or Whisper where it is needed.
+        Failed: the disk is full, or a process was killed.
     """
     if not plan.videos.is_dir():
         raise InvalidInput(f"{plan.videos} is no folder.")
     paths = sorted(p for p in plan.videos.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+    paths = [path for path in paths if path.is_file()]
     if not paths:
         raise InvalidInput(f"{plan.videos} holds no videos ({', '.join(VIDEO_SUFFIXES)}).")
-    (plan.output / OUTCOMES).mkdir(parents=True, exist_ok=True)
-    _same_settings(plan)
-    parts = [paths[first : first + PER_SHARD] for first in range(0, len(paths), PER_SHARD)]
-    waiting = [number for number in range(len(parts)) if not _outcomes(plan, number).exists()]
-    done = len(parts) - len(waiting)
-    progress(done, len(parts))
+    try:
+        (plan.output / OUTCOMES).mkdir(parents=True, exist_ok=True)
+        _same_settings(plan)
+        _prepare_all(plan, paths, processes, progress)
+        for broken_off in plan.output.glob(f".{NAME}-*.part.tar"):
+            broken_off.unlink()
+        report = Report.of(o for each in _finished(plan).values() for o in each)
+        write_report(report, plan.output)
+        if not report.kept:
+            raise InvalidInput(
+                f"None of the {report.videos} videos is fit: {plan.output / 'report.html'} says "
+                "why."
+            )
+        if plan.liveportrait is None:
+            # Beside mesh clips lies their space.
+            target = plan.output / "motion.safetensors"
+            target.write_bytes(plan.space.read_bytes())
+        return write_index(plan.output), report
+    except OSError as error:
+        raise Failed(
+            f"{plan.output} could not be written: {error}. Started again, it goes on."
+        ) from error
+
+
+def _prepare_all(
+    plan: Plan, paths: list[Path], processes: int, progress: Callable[[int, int], None]
+) -> None:
+    """Make shards of the videos that are in none yet."""
+    finished = _finished(plan)
+    known = {outcome.source for outcomes in finished.values() for outcome in outcomes}
+    new = [path for path in paths if source_of(path, plan.videos) not in known]
+    parts = [new[first : first + PER_SHARD] for first in range(0, len(new), PER_SHARD)]
+    numbers = (number for number in count() if number not in finished)
+    waiting = list(zip(numbers, parts, strict=False))
+    done, total = len(finished), len(finished) + len(waiting)
+    progress(done, total)
     if processes == 1:
-        for number in waiting:
-            _prepare(plan, number, parts[number])
+        for number, part in waiting:
+            _prepare(plan, number, part)
             done += 1
-            progress(done, len(parts))
+            progress(done, total)
     elif waiting:
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            running = [pool.submit(_prepare, plan, number, parts[number]) for number in waiting]
-            for future in as_completed(running):
+        pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+        try:
+            for future in as_completed([pool.submit(_prepare, plan, *one) for one in waiting]):
                 future.result()
                 done += 1
-                progress(done, len(parts))
-    report = Report.of(_read_outcomes(plan, len(parts)))
-    write_report(report, plan.output)
-    if not report.kept:
-        raise InvalidInput(
-            f"None of the {len(paths)} videos is fit: {plan.output / 'report.html'} says why."
-        )
-    if plan.liveportrait is None:
-        # Beside mesh clips lies their space.
-        target = plan.output / "motion.safetensors"
-        target.write_bytes(plan.space.read_bytes())
-    return write_index(plan.output), report
+                progress(done, total)
+        except BrokenProcessPool as error:
+            raise Failed(
+                "A process was killed while it prepared videos: is there enough memory? Started "
+                "again, it goes on; with fewer --processes it takes less."
+            ) from error
+        finally:
+            # What is waiting is not begun after an error.
+            pool.shutdown(cancel_futures=True)
 
 
 _preparers: dict[str, VideoPreparer] = {}
@@ -139,17 +177,29 @@ def _prepare(plan: Plan, number: int, paths: list[Path]) -> None:
     if repr(plan) not in _preparers:
         _preparers.clear()
         _preparers[repr(plan)] = plan.preparer()
-    preparer = _preparers[repr(plan)]
+    # It remembers a little of what it heard: a shard is the same whatever was prepared before it.
+    preparer = replace(_preparers[repr(plan)], align=plan.aligner())
     texts = _texts(plan.videos)
     outcomes: list[Outcome] = []
 
     def clips() -> Iterator[tuple[str, Clip]]:
         for path in paths:
-            source = path.relative_to(plan.videos).as_posix()
+            source = source_of(path, plan.videos)
             try:
                 clip = preparer(path, plan.videos, _text_of(path, texts))
             except Rejected as reason:
-                outcomes.append(Outcome(source=source, fault=str(reason)))
+                figures = {} if reason.quality is None else reason.quality.figures
+                seconds = 0.0 if reason.quality is None else reason.quality.seconds
+                outcomes.append(
+                    Outcome(source=source, seconds=seconds, quality=figures, fault=str(reason))
+                )
+                continue
+            except JamflowError:
+                raise
+            except Exception as error:
+                # One odd file among many thousands is no reason to end.
+                logger.exception("%s could not be prepared", path)
+                outcomes.append(Outcome(source=source, fault=f"failed: {error!r}"))
                 continue
             outcomes.append(
                 Outcome(source=source, seconds=clip.record.seconds, quality=clip.record.quality)
@@ -171,7 +221,8 @@ def _same_settings(plan: Plan) -> None:
         InvalidInput: the folder was begun with others.
     """
     motion = "mesh" if plan.liveportrait is None else "liveportrait"
-    settings = {"motion": motion, "limits": plan.limits.model_dump(), "videos": PER_SHARD}
+    space = hashlib.sha256(plan.space.read_bytes()).hexdigest()
+    settings = {"motion": motion, "limits": plan.limits.model_dump(), "space": space}
     path = plan.output / "settings.json"
     if path.exists() and json.loads(path.read_text("utf-8")) != settings:
         raise InvalidInput(
@@ -185,12 +236,12 @@ def _outcomes(plan: Plan, number: int) -> Path:
     return plan.output / OUTCOMES / f"{number:06d}.json"
 
 
-def _read_outcomes(plan: Plan, shards: int) -> list[Outcome]:
-    return [
-        Outcome.model_validate(each)
-        for number in range(shards)
-        for each in json.loads(_outcomes(plan, number).read_text("utf-8"))
-    ]
+def _finished(plan: Plan) -> dict[int, list[Outcome]]:
+    """Number of each shard that is ready → what became of its videos."""
+    return {
+        int(path.stem): [Outcome.model_validate(each) for each in json.loads(path.read_bytes())]
+        for path in sorted((plan.output / OUTCOMES).glob("*.json"))
+    }
 
 
 def _texts(videos: Path) -> dict[str, str]:
@@ -207,5 +258,8 @@ def _texts(videos: Path) -> dict[str, str]:
 def _text_of(path: Path, texts: dict[str, str]) -> str | None:
     written = path.with_suffix(".txt")
     if written.exists():
-        return written.read_text("utf-8")
+        try:
+            return written.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise Rejected(f"no text: {written.name} is not UTF-8") from error
     return texts.get(path.stem)

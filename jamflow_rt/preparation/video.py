@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,17 +19,24 @@ from jamflow_rt.codec.keypoints import MOUTH, REST
 from jamflow_rt.codec.mel import log_mel
 from jamflow_rt.codec.motion import MotionSpace
 from jamflow_rt.errors import InvalidInput
-from jamflow_rt.preparation.quality import QualityLimits, VoiceActivity, measure_quality
+from jamflow_rt.preparation.quality import (
+    Quality,
+    QualityLimits,
+    VoiceActivity,
+    measure_quality,
+)
 from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
 from jamflow_rt.render.liveportrait.source import video_source
 from jamflow_rt.sound_file import read_sound
 from jamflow_rt.track.clip import into_space
 from jamflow_rt.track.pictures import pictures_at_our_rate
-from jamflow_rt.track.tracker import TrackedFace
+from jamflow_rt.track.tracker import FaceError, TrackedFace
 from jamflow_rt.train.forced_alignment import TimedPhone
 from jamflow_rt.train.shards import Clip, ClipRecord, MotionKind
 
 Floats = NDArray[np.float32]
+Align = Callable[[Floats, Sequence[str]], Sequence[TimedPhone] | None]
+"""`jamflow_rt.train.forced_alignment.ForcedAligner` is one."""
 
 
 _WORD = re.compile(r"[a-z']+")
@@ -42,7 +51,12 @@ class Tracking(Protocol):
 
 
 class Rejected(Exception):
-    """A video that is not fit for training; the message says why."""
+    """A video that is not fit for training; the message says why, its kind first."""
+
+    def __init__(self, message: str, quality: Quality | None = None) -> None:
+        super().__init__(message)
+        self.quality = quality
+        """Its figures, where they were taken."""
 
 
 class Motion(NamedTuple):
@@ -73,7 +87,7 @@ class VideoPreparer:
     activity: VoiceActivity
     listen: Callable[[Floats], str] | None
     limits: QualityLimits
-    align: Callable[[Floats, Sequence[str]], Sequence[TimedPhone] | None] | None = None
+    align: Align | None = None
 
     def __call__(self, path: Path, root: Path, text: str | None) -> Clip:
         """A video's clip.
@@ -86,11 +100,7 @@ class VideoPreparer:
         Raises:
             Rejected: it is not fit; the reason.
         """
-        try:
-            face = self.tracker.track(path, self.limits.longest)
-            sound = read_sound(path)
-        except InvalidInput as error:
-            raise Rejected(str(error)) from error
+        face, sound = self._read(path)
         frames = min(len(face.landmarks), len(sound) // SAMPLES_PER_MOTION)
         sound = sound[: frames * SAMPLES_PER_MOTION]
         latents = into_space(face.landmarks[:frames], self.space)
@@ -99,29 +109,42 @@ class VideoPreparer:
         quality = measure_quality(sound, gaps, face.seen[:frames], self.activity)
         fault = quality.fault(self.limits)
         if fault is not None:
-            raise Rejected(fault)
+            raise Rejected(fault, quality)
         said = text if text is not None or self.listen is None else self.listen(sound)
         if not said or not said.strip():
-            raise Rejected("no text: neither a transcript nor anything that was heard")
+            reason = "no text: neither a transcript nor anything that was heard"
+            raise Rejected(reason, quality)
         phones = None if self.align is None else self._phones(sound, said)
+        if self.align is not None and not phones:
+            raise Rejected("text and sound do not fit: no alignment", quality)
         made = self._motion(path, face.landmarks, latents, frames)
         kind: MotionKind = "mesh" if self.networks is None else "liveportrait"
         record = ClipRecord(
             text=said.strip(),
             seconds=len(sound) / SAMPLE_RATE,
             motion=kind,
-            source=path.relative_to(root).as_posix(),
+            source=source_of(path, root),
             phones=phones,
             quality=quality.figures,
         )
         mel = log_mel(torch.from_numpy(sound)).numpy()[: frames * 15 // 4]
         return Clip(record, mel.astype(np.float16), made.motion, made.given, made.extra)
 
+    def _read(self, path: Path) -> tuple[TrackedFace, Floats]:
+        try:
+            face = self.tracker.track(path, self.limits.longest)
+        except FaceError as error:
+            raise Rejected(f"{error.kind}: {error}") from error
+        except InvalidInput as error:
+            raise Rejected(f"no video: {error}") from error
+        try:
+            return face, read_sound(path)
+        except InvalidInput as error:
+            raise Rejected(f"no sound: {error}") from error
+
     def _phones(self, sound: Floats, said: str) -> tuple[tuple[str, float, float], ...]:
         assert self.align is not None
-        found = self.align(sound, _WORD.findall(said.lower()))
-        if not found:
-            raise Rejected("text and sound do not fit: no alignment")
+        found = self.align(sound, _WORD.findall(said.lower())) or ()
         return tuple((phone.symbol, phone.start, phone.end) for phone in found)
 
     def _motion(self, path: Path, landmarks: Floats, latents: Floats, frames: int) -> Motion:
@@ -141,7 +164,16 @@ class VideoPreparer:
         return Motion(mouth, rest, extra)
 
 
+def source_of(path: Path, root: Path) -> str:
+    r"""A video's path in the folder that is prepared; bytes that are not UTF-8 as `\xe9`."""
+    return os.fsencode(path.relative_to(root).as_posix()).decode(errors="backslashreplace")
+
+
 def key_of(path: Path, root: Path) -> str:
-    """A clip's key: its path in the folder, in the letters that keys may have."""
-    name = path.relative_to(root).with_suffix("").as_posix()
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
+    """A clip's key: its path in the folder, in the letters that keys may have, and a checksum.
+
+    Paths that differ have keys that differ; a tar has room for a hundred letters.
+    """
+    source = source_of(path, root)
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", source.removesuffix(path.suffix))[-60:]
+    return f"{name}-{hashlib.sha256(source.encode()).hexdigest()[:12]}"

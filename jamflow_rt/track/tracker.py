@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,14 @@ Floats = NDArray[np.float32]
 
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
 """How often a second face is looked for."""
+
+
+class FaceError(InvalidInput):
+    """A video without a face, or with several."""
+
+    def __init__(self, kind: Literal["no face", "several faces"], message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class TrackedFace(NamedTuple):
@@ -58,7 +66,8 @@ class Tracker:
             longest: seconds that are accepted.
 
         Raises:
-            InvalidInput: it cannot be read, is longer than `longest`, or shows no face or several.
+            FaceError: it shows no face or several.
+            InvalidInput: it cannot be read, or is longer than `longest`.
         """
         vision = self._mp.tasks.vision
         points: list[Floats] = []
@@ -83,12 +92,14 @@ class Tracker:
                     places.append(index)
                     points.append(np.array([[p.x, p.y, p.z] for p in found[0]] * scale, np.float32))
         if not points:
-            raise InvalidInput(
-                f"No face was found in {path.name}: it should look into the camera, in even light."
+            raise FaceError(
+                "no face",
+                f"No face was found in {path.name}: it should look into the camera, in even light.",
             )
         if 2 * looks.count(2) > len(looks):
-            raise InvalidInput(
-                f"{path.name} shows more than one face: cut out the one that speaks."
+            raise FaceError(
+                "several faces",
+                f"{path.name} shows more than one face: cut out the one that speaks.",
             )
         return _resampled(np.array(points), np.array(places), np.array(starts), end)
 

@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from jamflow_rt.beats import MEL_RATE, MOTION_RATE, N_MELS
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.record import complete_or_nothing
 from jamflow_rt.train.shards import (
     INDEX,
     KEY,
@@ -51,12 +52,15 @@ def write_shard(path: Path, clips: Iterable[tuple[str, Clip]]) -> int:
 
     Raises:
         InvalidInput: a key or a file name that cannot be, or a clip of the wrong shapes.
+        Failed: the disk is full.
     """
     if not SHARD.fullmatch(path.name):
         raise InvalidInput(f"{path.name} is no name of a shard: NAME-000000.tar is one.")
-    draft = path.with_suffix(".tmp")
     count = 0
-    with tarfile.open(draft, "w", format=tarfile.USTAR_FORMAT) as tar:
+    with (
+        complete_or_nothing(path) as draft,
+        tarfile.open(draft, "w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
         for key, clip in clips:
             if not KEY.fullmatch(key):
                 raise InvalidInput(f"{key!r} is no key of a clip: use letters, digits, - and _.")
@@ -66,7 +70,6 @@ def write_shard(path: Path, clips: Iterable[tuple[str, Clip]]) -> int:
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
             count += 1
-    draft.replace(path)
     return count
 
 
