@@ -20,6 +20,7 @@ from jamflow_rt.beats import BEAT_MEL, BEAT_MOTION
 from jamflow_rt.bundle import Bundle
 from jamflow_rt.casting import Casting
 from jamflow_rt.codec.arkit import ArkitMap
+from jamflow_rt.codec.keypoints import KeypointTrack
 from jamflow_rt.config import Voice
 from jamflow_rt.errors import Failed
 from jamflow_rt.flow.sampler import Sampler
@@ -274,7 +275,7 @@ class Avatar:
         speaker = self.bundle.voice(voice)
         piece = dub_piece(text, given, speech.id, speaker, self._studio)
         speech.schedule(len(piece.cells), piece.words, piece.phonemes)
-        performance = self._studio.performance(seed, speaker)
+        performance = self._studio.performance(seed, speaker, KeypointTrack.of(given.faces))
         performance.score.extend(piece.cells)
         chunks = chunks_of(performance, self.engine)
         shots = islice(chain.from_iterable(chunk.shots for chunk in chunks), len(given.faces))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jamflow_rt.avatar import Avatar
-from jamflow_rt.codec.keypoints import MOUTH, REST, KeypointSpace
+from jamflow_rt.codec.keypoints import MOUTH, REST, KeypointSpace, KeypointTrack
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.record import write_wav
 from jamflow_rt.stream.media import Frame
@@ -87,6 +87,27 @@ async def test_text_and_motion_become_a_dubbed_speech(avatar: Avatar) -> None:
     shown = space.encode_faces([frame.motion for frame in frames])
     np.testing.assert_allclose(shown, motion, atol=1e-4)
     assert np.concatenate([frame.sound for frame in frames]).any()
+
+
+def test_the_rest_of_a_dubbed_face_is_given_too(avatar: Avatar) -> None:
+    space = avatar.bundle.motion
+    assert isinstance(space, KeypointSpace)
+    sounds = []
+    for rest in (0.0, 0.3):
+        expression = np.full((40, 21, 3), rest, np.float32)
+        expression[:, list(MOUTH)] = np.random.default_rng(0).normal(0, 0.01, (40, 4, 3))
+        zero = np.zeros((40, 3), np.float32)
+        track = KeypointTrack(expression, zero, zero[:, :2], np.ones(40, np.float32))
+        faces = space.following(track).decode(space.encode_expressions(expression))
+        assert KeypointTrack.of(faces) is not None
+        gap = {"sound_gaps": [(0.4, 1.2)]}
+        filled = avatar.fill_gaps("All of it.", voice_sound(1.6), faces, **gap)
+        kept = [face.keypoints.expression for face in filled.faces if face.keypoints]
+        np.testing.assert_allclose(kept, expression, atol=1e-6)
+        dubbed = np.concatenate([frame.sound for frame in avatar.dub("All of it.", faces)])
+        sounds.append((dubbed, filled.sound))
+    for one, other in zip(*sounds, strict=True):
+        assert not np.allclose(one, other, atol=1e-4)
 
 
 async def test_speech_goes_on_from_a_reference_with_its_motion(avatar: Avatar) -> None:

@@ -11,16 +11,15 @@ import numpy as np
 from jamflow_rt import Avatar
 from jamflow_rt.record_over import record_over
 from jamflow_rt.render.face_finder import landmarker_file
-from jamflow_rt.track.clip import into_space
 from jamflow_rt.track.tracker import Tracker
+from jamflow_rt.watching import faces_of_video
 
 
 def main(bundle: str, video: str, text: str, output: str) -> None:
     """Generate the sound; the pictures stay as they are."""
     face = Tracker(landmarker_file()).track(Path(video))
     with Avatar.load(bundle, warm=False) as avatar:
-        mesh = avatar.bundle.mesh
-        faces = mesh.decode(into_space(face.landmarks, mesh))
+        faces = faces_of_video(avatar.bundle, Path(video), face)
         sound = np.concatenate([frame.sound for frame in avatar.dub(text, faces)])
     print(f"{output}: {record_over(Path(video), sound, Path(output)):.1f} s")
 

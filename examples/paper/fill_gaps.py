@@ -11,8 +11,8 @@ from jamflow_rt import Avatar
 from jamflow_rt.record import write_wav
 from jamflow_rt.render.face_finder import landmarker_file
 from jamflow_rt.sound_file import read_sound
-from jamflow_rt.track.clip import into_space
 from jamflow_rt.track.tracker import Tracker
+from jamflow_rt.watching import faces_of_video
 
 
 def main(bundle: str, video: str, text: str, start: str, end: str, output: str) -> None:
@@ -20,8 +20,7 @@ def main(bundle: str, video: str, text: str, start: str, end: str, output: str) 
     sound = read_sound(Path(video))
     face = Tracker(landmarker_file()).track(Path(video))
     with Avatar.load(bundle, warm=False) as avatar:
-        mesh = avatar.bundle.mesh
-        faces = mesh.decode(into_space(face.landmarks, mesh))
+        faces = faces_of_video(avatar.bundle, Path(video), face)
         gap = float(start), float(end)
         filled = avatar.fill_gaps(text, sound, faces, sound_gaps=[gap])
     write_wav(filled.sound, Path(output))

@@ -37,8 +37,8 @@ def dub(
     from jamflow_rt.stream.dub import LONGEST
     from jamflow_rt.stream.settings import SessionSettings
     from jamflow_rt.stream.sources import check_text
-    from jamflow_rt.track.clip import into_space
     from jamflow_rt.track.tracker import Tracker
+    from jamflow_rt.watching import faces_of_video
 
     # What can be wrong is found out before the models are loaded.
     if file_kind(output) != "mp4":
@@ -55,10 +55,8 @@ def dub(
             "in which it looks into the camera."
         )
     with loaded(model) as avatar:
-        mesh = avatar.bundle.mesh
-        motion = into_space(face.landmarks, mesh)
-        # Faces are understood by every model, whatever numbers its motion has.
-        frames = avatar.dub(text, mesh.decode(motion), voice, seed=seed)
-        sound = [frame.sound for frame in progress(frames, len(motion), "speaking")]
+        faces = faces_of_video(avatar.bundle, video, face)
+        frames = avatar.dub(text, faces, voice, seed=seed)
+        sound = [frame.sound for frame in progress(frames, len(faces), "speaking")]
     seconds = record_over(video, np.concatenate(sound), output)
     say_so(f"{output}: {seconds:.1f} s")

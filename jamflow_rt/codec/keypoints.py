@@ -88,6 +88,19 @@ class KeypointTrack:
         ones = np.ones(1, np.float32)
         return cls(expression[None].astype(np.float32), zero, zero[:, :2], ones)
 
+    @classmethod
+    def of(cls, faces: Sequence[FaceState]) -> KeypointTrack | None:
+        """What given faces do; None where some of them are meshes only."""
+        expressions = [face.keypoints.expression for face in faces if face.keypoints is not None]
+        if len(expressions) < len(faces):
+            return None
+        return cls(
+            np.stack(expressions).astype(np.float32),
+            np.stack([face.rotation for face in faces]).astype(np.float32),
+            np.stack([face.translation for face in faces]).astype(np.float32),
+            np.array([face.scale for face in faces], np.float32),
+        )
+
     def frames(self, first: int, count: int) -> NDArray[np.int64]:
         """The track's frames at `first`, `first` + 1, … of a performance.
 

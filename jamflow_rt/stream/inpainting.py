@@ -24,6 +24,7 @@ from jamflow_rt.beats import (
     SAMPLES_PER_MOTION,
 )
 from jamflow_rt.codec.face import FaceState
+from jamflow_rt.codec.keypoints import KeypointSpace, KeypointTrack
 from jamflow_rt.codec.mel import mel_of
 from jamflow_rt.codec.pcm import check_pcm
 from jamflow_rt.errors import InvalidInput, NotSupported
@@ -101,22 +102,26 @@ def fill_gaps(
     mel_masked = _inside(sound_gaps, beats * BEAT_MEL, MEL_RATE, seconds)
     free = _inside(motion_gaps, beats * BEAT_MOTION, MOTION_RATE, seconds)
     mel_noise, motion_noise = window_noise(seed, 0, beats, studio.space.size)
+    space = studio.space
+    track = KeypointTrack.of(given.faces)
+    if isinstance(space, KeypointSpace) and track is not None:
+        space = space.following(track)
     window = Window(
         text=front.fitted(text, beats * BEAT_MEL).ids(),
         mel=mel_of(padded),
         mel_masked=mel_masked,
         motion=latents,
-        motion_masked=np.tile(free[:, None], (1, len(studio.space.groups))),
+        motion_masked=np.tile(free[:, None], (1, len(space.groups))),
         mel_noise=mel_noise,
         motion_noise=motion_noise,
-        given=studio.space.given(0, beats * BEAT_MOTION),
+        given=space.given(0, beats * BEAT_MOTION),
     )
 
     def finish(result: WindowResult) -> Recording:
         filled = studio.vocoder.decode(result.mel)
         share = _share(mel_masked, len(filled))
         mixed = (1 - share) * padded + share * filled
-        faces = tuple(studio.space.decode(result.motion))
+        faces = tuple(space.decode(result.motion))
         kept = tuple(
             faces[i] if free[i] or i >= len(given.faces) else given.faces[i]
             for i in range(len(faces))
