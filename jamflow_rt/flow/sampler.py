@@ -100,11 +100,11 @@ class Sampler:
                 "`distil` stage."
             )
         self.model = model.eval()
-        self.model.fuse()
         self.sampling = sampling
         self.times = flow_times(sampling.evaluations, sampling.sway, sampling.epss)
         self.device = next(model.parameters()).device
         self._bf16 = sampling.precision == "fast" and fast_bf16(self.device)
+        self.model.fuse(packed=not self._bf16)
         self.group_sizes = torch.tensor(
             [group.size for group in model.config.groups], device=self.device
         )
@@ -169,7 +169,7 @@ class Sampler:
 
     @torch.inference_mode()
     def advance(self, runs: Sequence[Run]) -> None:
-        """Make one Euler step for all `runs`, which must have one shape, in as few passes as can be.
+        """Make one Euler step for all `runs`, in as few passes as can be. They must have one shape.
 
         What a window becomes does not depend on the others.
         """

@@ -18,6 +18,7 @@ from jamflow_rt.model.audio_dit import AudioDiT
 from jamflow_rt.model.layers import Attention, attend
 from jamflow_rt.model.masks import joint_masks, motion_self_mask
 from jamflow_rt.model.motion_dit import MotionDiT
+from jamflow_rt.model.packing import PackedLinear
 from jamflow_rt.model.rope import audio_positions, motion_positions, rotation_table
 
 _SHAPES = 32
@@ -80,14 +81,20 @@ class JamFlow(nn.Module):
             self.motion = MotionDiT(config, config.motion)
         self._geometry: dict[tuple[int, int, torch.device], Geometry] = {}
 
-    def fuse(self) -> None:
+    def fuse(self, *, packed: bool = False) -> None:
         """Merge products that share an input, to sample faster with the same result.
 
         Undone by `train()`, `eval()` and moves to a device; call it last.
+
+        Args:
+            packed: a CPU is going to compute in fp32: lay large weights out for it as well. That
+                doubles the memory they take, and changes velocities by their last digits.
         """
         for module in self.modules():
             if isinstance(module, Attention):
                 module.fuse()
+            if packed and isinstance(module, Attention | PackedLinear):
+                module.pack()
 
     def embed_text(self, ids: Tensor, dropped: Tensor | None = None) -> Tensor:
         """Text features (B, T_a, text width), to be computed once a window, not once a step."""

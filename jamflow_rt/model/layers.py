@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jamflow_rt.model.activations import Mish, TanhGelu
+from jamflow_rt.model.packing import PackedLinear, packed, product
 from jamflow_rt.model.rope import rotate
 
 _NORM_EPS = 1e-6
@@ -122,9 +123,9 @@ class FeedForward(nn.Module):
         super().__init__()
         # The nesting reproduces F5-TTS's parameter names ff.0.0 and ff.2.
         self.ff = nn.Sequential(
-            nn.Sequential(nn.Linear(width, width * mult), TanhGelu()),
+            nn.Sequential(PackedLinear(width, width * mult), TanhGelu()),
             nn.Identity(),
-            nn.Linear(width * mult, width),
+            PackedLinear(width * mult, width),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -144,16 +145,20 @@ class Fused(NamedTuple):
 class Attention(nn.Module):
     """Projections of one stream; the attention itself runs over whatever keys it is given."""
 
+    packed: Tensor | None
+    """The fused weight as a CPU reads it."""
+
     def __init__(self, width: int, heads: int, head_size: int, qk_norm: bool) -> None:
         super().__init__()
         inner = heads * head_size
         self.heads = heads
         # A copy of the weights: gone as soon as they may change.
         self._fused: Fused | None = None
+        self.register_buffer("packed", None, persistent=False)
         self.to_q = nn.Linear(width, inner)
         self.to_k = nn.Linear(width, inner)
         self.to_v = nn.Linear(width, inner)
-        self.to_out = nn.ModuleList([nn.Linear(inner, width)])
+        self.to_out = nn.ModuleList([PackedLinear(inner, width)])
         self.q_norm: nn.Module = nn.RMSNorm(head_size, eps=_NORM_EPS) if qk_norm else nn.Identity()
         self.k_norm: nn.Module = nn.RMSNorm(head_size, eps=_NORM_EPS) if qk_norm else nn.Identity()
 
@@ -174,7 +179,7 @@ class Attention(nn.Module):
     def _project_fused(
         self, fused: Fused, x: Tensor, table: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        y = functional.linear(x, fused.weight, fused.bias)
+        y = product(x, fused.weight, fused.bias, self.packed)
         y = y.reshape(*y.shape[:2], 3, self.heads, -1)
         qk = y[:, :, :2]
         if fused.norm is not None:
@@ -197,13 +202,19 @@ class Attention(nn.Module):
                 torch.cat([part.bias for part in parts]),
                 norm,
             )
+            self.packed = None
+
+    def pack(self) -> None:
+        """Lay the fused weight out as a CPU reads it, where that pays; undone as `fuse` is."""
+        if self._fused is not None and self.packed is None:
+            self.packed = packed(self._fused.weight)
 
     def train(self, mode: bool = True) -> Self:
-        self._fused = None
+        self._fused = self.packed = None
         return super().train(mode)
 
     def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> Self:
-        self._fused = None
+        self._fused = self.packed = None
         return super()._apply(fn, recurse)  # type: ignore[no-untyped-call,no-any-return]
 
     def merge(self, y: Tensor) -> Tensor:
