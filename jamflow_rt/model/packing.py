@@ -56,7 +56,7 @@ def product(x: Tensor, weight: Tensor, bias: Tensor, laid_out: Tensor | None) ->
     plain = x.dtype != torch.float32 or torch.is_autocast_enabled("cpu")
     if laid_out is None or plain or torch.is_grad_enabled():
         return functional.linear(x, weight, bias)
-    return _multiply(x, laid_out, bias)  # type: ignore[no-any-return]
+    return _multiply(x, laid_out, bias)
 
 
 def packed(weight: Tensor) -> Tensor | None:
