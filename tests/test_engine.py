@@ -99,6 +99,15 @@ def test_a_window_joins_at_the_next_step() -> None:
     assert sizes == [1, 2, 2, 1]
 
 
+def test_a_window_that_is_done_at_its_start_takes_no_step(
+    sampler: GatedSampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeRun, "done", property(lambda run: run.step >= run.window.text[0]))
+    (whole, stepped) = run(sampler, [(0, 2, 1.0), (1, 2, 1.0)])
+    assert np.isfinite(whole.result()) and stepped.result() == 1
+    assert sampler.names() == [[1]]
+
+
 def test_the_nearest_deadline_goes_first_with_all_of_its_length() -> None:
     sampler = GatedSampler()
     run(sampler, [(9, 9, 50.0), (1, 7, 30.0), (2, 13, 10.0), (3, 7, 40.0), (4, 13, 60.0)])

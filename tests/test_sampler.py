@@ -84,6 +84,19 @@ def test_the_table_of_voices_changes_the_sound() -> None:
         sampler.start(dataclasses.replace(window(), voice=3))
 
 
+def test_where_nothing_is_missing_there_is_nothing_to_do() -> None:
+    given = window()
+    silent = dataclasses.replace(given, mel_masked=np.zeros_like(given.mel_masked))
+    assert not Sampler(MODEL, SamplingConfig(evaluations=2)).start(silent).done
+    still = JamFlow(ModelConfig(**{**MODEL.config.model_dump(), "motion": None})).eval()
+    sampler = Sampler(still, SamplingConfig(evaluations=2))
+    assert not sampler.start(given).done
+    run = sampler.start(silent)
+    assert run.done
+    np.testing.assert_array_equal(run.result().mel, given.mel)
+    np.testing.assert_array_equal(run.result().motion, given.motion)
+
+
 def test_a_given_group_stays_while_the_others_are_made() -> None:
     given = window()
     masked = given.motion_masked.copy()

@@ -55,7 +55,9 @@ class Run:
         self.motion_noise = tensor(window.motion_noise) * sampler.motion_temperature
         self.mel, self.motion = self.mel_noise, self.motion_noise
         self.step = 0
-        self.steps = len(sampler.times) - 1
+        # A model without a Motion-DiT has nothing to do while a face is silent.
+        missing = bool(window.mel_masked.any()) or bool(self.motion_free.any())
+        self.steps = len(sampler.times) - 1 if missing else 0
 
     @property
     def done(self) -> bool:

@@ -261,7 +261,10 @@ class Engine:
                 task.run = self._sampler.start(task.window)
             except Exception as reason:
                 self._drop(task, reason)
+                continue
             task.sampling += time.perf_counter() - start
+            if task.run.done:  # nothing is missing in it
+                self._complete(task)
         return True
 
     def _calibrate(self) -> None:
@@ -339,7 +342,8 @@ class Engine:
             log.exception("A window failed.")
         else:
             now = time.perf_counter()
-            self._times.add(task.window.beats, task.among, now - task.taken_up)
+            if task.passes:
+                self._times.add(task.window.beats, task.among, now - task.taken_up)
             task.future.set_result(value)
             if task.speaks and self._cores is not None:
                 together = task.company / task.passes
