@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from jamflow_rt.train.scale.scaling import MotionScale
 from jamflow_rt.train.scale.trainer import Trainer
 from jamflow_rt.train.shards import ClipShards
 from tests.test_objective import batch_of
-from tests.toy import toy_config, toy_model
+from tests.toy import toy_config, toy_model, toy_space
 from tests.toy_recipe import (
     keypoint_config,
     last_weights,
@@ -214,6 +215,53 @@ def test_the_paper_motion_is_learned_whitened_and_reads_what_is_given_as_it_is(
     np.testing.assert_array_equal(space.std, scale.std)
 
 
+def test_other_clips_are_scaled_as_those_that_the_weights_learned_from(tmp_path: Path) -> None:
+    """From a run's folder, from its finished weights, and from these in a bundle."""
+    form = {"motion": "liveportrait", "size": 12, "given": 5}
+    model = keypoint_config().model_dump(mode="json")
+    write_toy_shards(tmp_path / "first", clips=8, **form)
+    write_toy_shards(tmp_path / "others", clips=3, **form)
+    one = trained(toy_recipe(model=model, steps=1), tmp_path / "first", tmp_path / "one")
+    (tmp_path / "bundle").mkdir()
+    for name in ("model.safetensors", "motion.safetensors"):
+        (tmp_path / "bundle" / name).write_bytes((tmp_path / "one" / name).read_bytes())
+    starts = ("one", "one/model.safetensors", "bundle/model.safetensors")
+    for number, start in enumerate(starts):
+        recipe = toy_recipe(model=model, start={"weights": str(tmp_path / start)})
+        then = Trainer(recipe, tmp_path / "others", tmp_path / f"then{number}")
+        np.testing.assert_array_equal(then._scale.mean, one._scale.mean)
+        np.testing.assert_array_equal(then._scale.std, one._scale.std)
+        given = np.random.default_rng(0).standard_normal((1, 8, 5)).astype(np.float32)
+        noisy, masked = torch.randn(1, 8, 12), torch.ones(1, 8, 1, dtype=torch.bool)
+        before, after = JamFlow(keypoint_config()), then._objective.model
+        before.load_state_dict(last_weights(tmp_path / "one", "average"))
+        # The same face means the same to it.
+        torch.testing.assert_close(
+            before.motion.embed(noisy, noisy, masked, torch.from_numpy(one._scale.given(given))),
+            after.motion.embed(noisy, noisy, masked, torch.from_numpy(then._scale.given(given))),
+            rtol=2e-3,
+            atol=2e-3,
+        )
+    trained(recipe, tmp_path / "others", tmp_path / "then2")
+    (tmp_path / "bundle" / "motion.safetensors").unlink()
+    resumed = Trainer(recipe, tmp_path / "others", tmp_path / "then2")
+    np.testing.assert_array_equal(resumed._scale.mean, one._scale.mean)
+
+
+def test_a_mesh_of_another_space_is_refused(shards: Path, tmp_path: Path) -> None:
+    space = toy_space()
+    space.save(tmp_path / "motion.safetensors")
+    save_checkpoint(toy_model(), tmp_path / "model.safetensors")
+    clips = tmp_path / "clips"
+    write_toy_shards(clips, clips=4)
+    space.save(clips / "motion.safetensors")
+    recipe = toy_recipe(start={"weights": str(tmp_path / "model.safetensors")})
+    assert Trainer(recipe, clips, tmp_path / "run").step == 0
+    replace(space, rest=space.rest + 1).save(clips / "motion.safetensors")
+    with pytest.raises(InvalidInput, match="Prepare them with --space .*motion.safetensors"):
+        Trainer(recipe, clips, tmp_path / "run")
+
+
 def test_clips_that_a_network_cannot_move_are_refused(shards: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="mesh motion.*wants 12 and 5"):
         Trainer(toy_recipe(model=keypoint_config().model_dump(mode="json")), shards, tmp_path)
@@ -298,6 +346,9 @@ def test_a_full_disk_is_said_and_leaves_the_checkpoints_before(
     with monkeypatch.context() as patch, pytest.raises(Failed, match="step 2.*No space left"):
         patch.setattr(checkpoints, "_write", full)
         trainer.run()
+    with monkeypatch.context() as patch, pytest.raises(Failed, match="could not be written"):
+        patch.setattr("accelerate.Accelerator.log", lambda *a: full({}, tmp_path / "curve"))
+        trained(toy_recipe(steps=2), shards, tmp_path)
     trained(toy_recipe(steps=2), shards, tmp_path)
     kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert kept == ["step-00000001", "step-00000002"]

@@ -25,6 +25,8 @@ from jamflow_rt.weights.f5 import load_audio_stream
 
 SPACE = "motion.safetensors"
 """The motion space: a mesh's lies beside its shards, every run has one beside its weights."""
+SCALE = "scale.safetensors"
+"""The scale that a run's weights learn in (`MotionScale`)."""
 
 
 def config_for(recipe: Recipe, shards: ClipShards) -> ModelConfig:
@@ -60,7 +62,35 @@ def config_for(recipe: Recipe, shards: ClipShards) -> ModelConfig:
     return config
 
 
-def begin(config: ModelConfig, recipe: Recipe) -> JamFlow:
+def scale_for(recipe: Recipe, shards: ClipShards, run: Path) -> MotionScale:
+    """The scale that the weights learned in which a run goes on with; of the clips if it is new.
+
+    Raises:
+        InvalidInput: the weights to begin with move a mesh in another space than the clips'.
+    """
+    if newest(run) is not None:
+        return MotionScale.load(run / SCALE)
+    scale, start = MotionScale.of(shards.index), recipe.start.weights
+    if start is None:
+        return scale
+    folder = start if start.is_dir() else start.parent
+    space = folder / SPACE
+    if shards.index.motion == "mesh":
+        theirs, ours = (path / SPACE for path in (folder, shards.folder))
+        if theirs.is_file() and ours.is_file() and theirs.read_bytes() != ours.read_bytes():
+            raise InvalidInput(
+                f"{start} learned to move a mesh in the space {theirs}; the clips of "
+                f"{shards.folder} are in another. Prepare them with --space {theirs}."
+            )
+    elif (folder / SCALE).is_file():
+        return MotionScale.load(folder / SCALE)
+    elif space.is_file():
+        learned = KeypointSpace.load(space, load_mesh_map())
+        return scale._replace(mean=learned.mean, std=learned.std)
+    return scale
+
+
+def begin(config: ModelConfig, recipe: Recipe, scale: MotionScale) -> JamFlow:
     """A network with the weights that the recipe starts with; random ones elsewhere.
 
     Raises:
@@ -81,12 +111,15 @@ def begin(config: ModelConfig, recipe: Recipe) -> JamFlow:
     if start.f5 is not None:
         load_audio_stream(model, start.f5)
     if start.weights is not None:
+        finished = not start.weights.is_dir()
         try:
             model.load_state_dict(_weights(start.weights))
         except RuntimeError as error:
             raise InvalidInput(
                 f"{start.weights} is of another network than the recipe's: {error}"
             ) from error
+        if finished:
+            scale.unfold_given(model)
     return model
 
 

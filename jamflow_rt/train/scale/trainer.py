@@ -21,10 +21,9 @@ from jamflow_rt.train.scale.checkpoints import Checkpoints
 from jamflow_rt.train.scale.data import Examples, Pass, passes
 from jamflow_rt.train.scale.learner import Average, Objective, freeze, rate_share
 from jamflow_rt.train.scale.machines import agree, join, writes
-from jamflow_rt.train.scale.networks import begin, config_for, save_space
+from jamflow_rt.train.scale.networks import SCALE, begin, config_for, save_space, scale_for
 from jamflow_rt.train.scale.progress import Record, bar
 from jamflow_rt.train.scale.recipe import Recipe
-from jamflow_rt.train.scale.scaling import MotionScale
 from jamflow_rt.train.scale.splitting import split
 from jamflow_rt.train.scale.stopping import asked_to_stop
 from jamflow_rt.train.scale.text import text_ids_for
@@ -52,8 +51,8 @@ class Trainer:
         agree(self.accelerator, recipe=numbers, clips=self._shards.fingerprint)
         self._writes = writes(self.accelerator, run)
         self.config = config_for(recipe, self._shards)
-        self._scale = MotionScale.of(self._shards.index)
-        model = begin(self.config, recipe)
+        self._scale = scale_for(recipe, self._shards, run)
+        model = begin(self.config, recipe, self._scale)
         freeze(model, recipe.frozen)
         self._learning = [p for p in model.parameters() if p.requires_grad]
         o = recipe.optimiser
@@ -71,6 +70,8 @@ class Trainer:
         )
         learned, kept_out = split(self._shards, recipe)
         self._plan, self._kept_out = self._plan_of(learned), kept_out
+        if self._writes:
+            self._scale.save(run / SCALE)
         self._checkpoints = Checkpoints(
             run, self.accelerator, recipe, self._shards.fingerprint, self._writes
         )
@@ -88,7 +89,12 @@ class Trainer:
         with asked_to_stop() as asked, warnings.catch_warnings():
             # Norms of queries and keys are computed in fp32 where the rest is bf16: as is wanted.
             warnings.filterwarnings("ignore", "Mismatch dtype between input and weight")
-            self._run(asked)
+            try:
+                self._run(asked)
+            except OSError as error:
+                raise Failed(
+                    f"{self.run_folder} could not be written: {error}. Started again, it goes on."
+                ) from error
 
     def _run(self, asked: Callable[[], bool]) -> None:
         recipe, accelerator = self.recipe, self.accelerator
