@@ -182,6 +182,11 @@ def read_settings(path: str | Path | None = None) -> BundleSettings:
     folder = EMBEDDED if path is None else Path(path)
     try:
         return BundleSettings.model_validate_json((folder / "bundle.json").read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise InvalidInput(
+            f"{folder} is no bundle: it has no bundle.json. Of downloaded weights `jamflow-rt "
+            "import` makes one."
+        ) from error
     except (OSError, ValidationError) as error:
         raise InvalidInput(f"{folder} is no bundle, or a damaged one: {error}") from error
 

@@ -174,5 +174,9 @@ def test_on_the_command_line(published: Path, tmp_path: Path) -> None:
     assert "LivePortrait (--liveportrait) is missing" in result.stderr
     result = CliRunner().invoke(app, ["doctor", "--model", str(output)])
     assert result.exit_code == 0 and str(output) in result.stdout
+    result = CliRunner().invoke(app, ["voices", "--model", str(output)])
+    assert result.stdout == "me\tas me.wav sounds\n"
+    result = CliRunner().invoke(app, ["voices", "--model", str(published)])
+    assert result.exit_code == 2 and "`jamflow-rt import` makes one" in result.stderr
     (output / "vocab.txt").unlink()
     assert CliRunner().invoke(app, ["doctor", "--model", str(output)]).exit_code == 1

@@ -67,7 +67,8 @@ def voices(model: Model = None) -> None:
     from jamflow_rt.bundle import read_settings
 
     for voice in read_settings(model).voices:
-        print(f"{voice.name}\t{'British' if voice.british else 'American'} English")
+        kind = f"{'British' if voice.british else 'American'} English"
+        print(f"{voice.name}\t{f'as {voice.reference} sounds' if voice.reference else kind}")
 
 
 def portrait(
