@@ -10,6 +10,7 @@ from torch import nn
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.render.liveportrait.architecture import TINY
 from jamflow_rt.render.liveportrait.networks import PUBLISHED, LivePortraitNetworks
+from jamflow_rt.weights.catalogue import LIVEPORTRAIT
 from jamflow_rt.weights.liveportrait import FILES, read_official, translate
 from tests.liveportrait_official import (
     Tensors,
@@ -98,12 +99,14 @@ def test_missing_files_are_named_with_their_source(tmp_path: Path) -> None:
         read_official(tmp_path / "nowhere")
 
 
+def test_the_files_are_those_of_the_catalogue() -> None:
+    assert set(FILES.values()) == {file.path for file in LIVEPORTRAIT.files}
+
+
 def test_swapped_files_are_told(tmp_path: Path) -> None:
     write_official(tmp_path, TINY)
     shutil.copy(tmp_path / FILES["motion_extractor"], tmp_path / FILES["warping"])
-    with pytest.raises(
-        InvalidInput, match=r"warping_module\.pth is .* motion_extractor\.pth"
-    ):
+    with pytest.raises(InvalidInput, match=r"warping_module\.pth is .* motion_extractor\.pth"):
         read_official(tmp_path)
 
 

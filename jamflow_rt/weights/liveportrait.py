@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from jamflow_rt.errors import InvalidInput
+from jamflow_rt.weights.catalogue import LIVEPORTRAIT
 from jamflow_rt.weights.reading import Tensors, below, read_tensors
 from jamflow_rt.weights.recognising import instead, recognised
 
@@ -79,7 +80,7 @@ def read_official(folder: Path) -> dict[str, Network]:
     if missing:
         raise InvalidInput(
             f"{folder} lacks files of LivePortrait's weights: {', '.join(missing)}. They are "
-            "published as KwaiVGI/LivePortrait on Hugging Face, in its folder liveportrait."
+            f"published at {LIVEPORTRAIT.where}."
         )
     return {name: _read(folder / file) for name, file in FILES.items()}
 
