@@ -18,6 +18,7 @@ from jamflow_rt.model.checkpoint import save_checkpoint
 from jamflow_rt.record import write_wav
 from jamflow_rt.render.liveportrait.networks import LivePortraitNetworks
 from jamflow_rt.weights.doctor import diagnose
+from jamflow_rt.weights.finding import Finding
 from jamflow_rt.weights.importing import Sources, changed_files, import_weights
 from tests.toy_paper import LETTERS, SAID, paper_model, voice_sound
 
@@ -180,3 +181,10 @@ def test_on_the_command_line(published: Path, tmp_path: Path) -> None:
     assert result.exit_code == 2 and "`jamflow-rt import` makes one" in result.stderr
     (output / "vocab.txt").unlink()
     assert CliRunner().invoke(app, ["doctor", "--model", str(output)]).exit_code == 1
+
+
+def test_what_the_doctor_says_is_printed_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Finding("mediapipe", None, 'not installed: pip install "jamflow-rt[portrait]"')
+    monkeypatch.setattr("jamflow_rt.weights.doctor.diagnose", lambda *given: [told])
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 0 and '"jamflow-rt[portrait]"' in result.stdout

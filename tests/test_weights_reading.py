@@ -51,9 +51,7 @@ def test_objects_that_could_run_code_are_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"a": torch.ones(1), "b": _Evil()}, tmp_path / "evil.pt")
-    with pytest.raises(
-        InvalidInput, match=r"evil\.pt holds more than tensors: \w+\.mkdir"
-    ):
+    with pytest.raises(InvalidInput, match=r"evil\.pt holds more than tensors: \w+\.mkdir"):
         read_tensors(tmp_path / "evil.pt")
     assert not (tmp_path / "evil-was-here").exists()
 
