@@ -103,6 +103,7 @@ def test_clips_that_cannot_be_are_refused(tmp_path: Path) -> None:
         ("short", good._replace(mel=good.mel[:14]), "beat"),
         ("apart", good._replace(motion=np.tile(good.motion, (9, 1))), "together"),
         ("nan", good._replace(motion=np.full_like(good.motion, np.nan)), "NaN"),
+        ("decibels", good._replace(mel=good.mel * 20), "magnitudes"),
         ("bands", good._replace(mel=good.mel[:, :80]), "100"),
     ):
         with pytest.raises(InvalidInput, match=said):

@@ -28,7 +28,9 @@ def toy_clip(
     )
     return Clip(
         record,
-        (random.standard_normal((beats * BEAT_MEL + 3, 100)) * 4.0 - 3.0).astype(np.float16),
+        (random.standard_normal((beats * BEAT_MEL + 3, 100)) * 2.0 - 3.0)
+        .clip(-11)
+        .astype(np.float16),
         random.standard_normal((frames, size or toy_space().size)).astype(np.float32),
         random.standard_normal((frames, given)).astype(np.float32) if given else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from jamflow_rt.beats import MEL_RATE, MOTION_RATE, N_MELS
+from jamflow_rt.codec.whitening import FLOOR
 from jamflow_rt.errors import InvalidInput
 from jamflow_rt.record import complete_or_nothing
 from jamflow_rt.train.shards import (
@@ -31,6 +33,9 @@ from jamflow_rt.train.shards import (
     damage_named,
     parse_clip,
 )
+
+_MEL_RANGE = (math.log(FLOOR) - 0.02, 12.0)
+"""What a log-mel of sound of −1…1 can be, rounded to float16."""
 
 
 def shard_name(name: str, number: int) -> str:
@@ -91,6 +96,13 @@ def _check(clip: Clip, key: str) -> None:
     for array in (clip.mel, clip.motion, clip.given):
         if array is not None and not np.isfinite(array).all():
             raise InvalidInput(f"{key} holds NaN or infinite numbers.")
+    least, most = float(clip.mel.min()), float(clip.mel.max())
+    if least < _MEL_RANGE[0] or most > _MEL_RANGE[1]:
+        raise InvalidInput(
+            f"{key}: the mel goes from {least:.1f} to {most:.1f}, so it is none of "
+            "`jamflow_rt.codec.mel.log_mel`, which models here learn: natural logarithms of "
+            "magnitudes, 1e-5 at least, not whitened."
+        )
 
 
 def _tensor_bytes(clip: Clip) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -142,7 +142,7 @@ def passes(
             collate_fn=together,
             num_workers=workers,
             pin_memory=torch.cuda.is_available(),
-            worker_init_fn=_only_end_when_told,
+            worker_init_fn=_apart,
         )
     except InvalidInput as error:
         # From a worker comes the text of a traceback; what happened is its last line.
@@ -150,7 +150,6 @@ def passes(
         raise InvalidInput(last.partition(": ")[2] if trace else last) from error
 
 
-def _only_end_when_told(worker: int) -> None:
-    """Launchers send a process's signals to its children as well; it still needs them then."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
+def _apart(worker: int) -> None:
+    """Launchers and terminals signal a whole group; a process that ends needs its readers yet."""
+    os.setpgrp()
