@@ -108,7 +108,7 @@ $(VENV)/.evaluate: pyproject.toml constraints.txt | $(BIN)/python
 $(TRAIN)/.train: pyproject.toml constraints.txt | $(TRAIN)/bin/python
 	sed -E '/^(numpy|protobuf|ml-dtypes|tensorboard)==/d' constraints.txt > $(TRAIN)/constraints.txt
 	echo 'numpy<2' >> $(TRAIN)/constraints.txt
-	$(TRAIN)/bin/python $(PIP_INSTALL) -c $(TRAIN)/constraints.txt -e ".[train,teachers]" \
+	$(TRAIN)/bin/python $(PIP_INSTALL) -c $(TRAIN)/constraints.txt -e ".[train,teachers,transcripts]" \
 		"protobuf>=4.25.3,<5" absl-py attrs flatbuffers
 	$(TRAIN)/bin/python $(PIP_INSTALL) --no-deps mediapipe==0.10.21
 	@touch $@

