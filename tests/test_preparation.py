@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -84,9 +83,12 @@ class Loud:
         return float(np.abs(block).max() > 0.01)
 
 
-def spelled(sound: np.ndarray, words: Sequence[str]) -> list[TimedPhone] | None:
+def spelled(sound: np.ndarray, text: str) -> list[TimedPhone] | None:
     """A tenth of a second for each word; what is garbled fits nothing."""
-    if "garbled" in words:
+    words = text.lower().split()
+    if not any(letter.isalpha() for letter in text):
+        raise InvalidInput("There is nothing to say.")
+    if "garbled" in text.lower():
         return None
     return [TimedPhone(word[0], n / 10, (n + 1) / 10) for n, word in enumerate(words)]
 
@@ -191,13 +193,20 @@ def test_liveportrait_motion_is_mouth_and_rest(
     assert clip.extra["pose"].shape == (FRAMES, 7) and clip.record.phones is None
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("Garbled, garbled.", "text and sound do not fit: no alignment"),
+        ("…", "text cannot be read: There is nothing to say."),
+    ],
+)
 def test_a_text_that_does_not_fit_its_sound_is_left_out(
-    videos: Path, tmp_path: Path, tracker: FakeTracker
+    videos: Path, tmp_path: Path, tracker: FakeTracker, text: str, fault: str
 ) -> None:
-    (videos / "good.txt").write_text("Garbled, garbled.", "utf-8")
+    (videos / "good.txt").write_text(text, "utf-8")
     _, report = prepare_shards(plan_of(videos, tmp_path / "out"), 1, lambda *done: None)
     faults = {outcome.source: outcome.fault for outcome in report.outcomes}
-    assert faults["good.mp4"] == "text and sound do not fit: no alignment"
+    assert faults["good.mp4"] == fault
 
 
 def test_without_a_transcript_and_without_whisper_a_clip_is_left_out(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from jamflow_rt.errors import InvalidInput
 from jamflow_rt.train.forced_alignment import ForcedAligner, TimedPhone
 
 SOUND = np.zeros(24_000, np.float32)
@@ -16,6 +17,9 @@ def aligner(fits_with: float, heard: list[float]) -> ForcedAligner:
     class Fitting(ForcedAligner):
         def __init__(self) -> None:
             pass
+
+        def _words(self, text: str) -> list[str]:
+            return text.split()
 
         def _align(
             self, sound: np.ndarray, words: Sequence[str], margin: float
@@ -37,7 +41,7 @@ def test_words_that_do_not_fit_are_tried_with_silence_around(
     fits_with: float, tries: list[float]
 ) -> None:
     heard: list[float] = []
-    phones = aligner(fits_with, heard)(SOUND, ["bin"])
+    phones = aligner(fits_with, heard)(SOUND, "bin")
     assert heard == tries
     assert phones is not None and [phone.symbol for phone in phones] == ["b", "ɪ"]
     times = [(phone.start, phone.end) for phone in phones]
@@ -45,9 +49,28 @@ def test_words_that_do_not_fit_are_tried_with_silence_around(
 
 
 def test_words_that_never_fit_have_no_times() -> None:
-    assert aligner(9.0, [])(SOUND, ["bin"]) is None
+    assert aligner(9.0, [])(SOUND, "bin") is None
 
 
 def test_silence_has_no_words() -> None:
     pytest.importorskip("pocketsphinx")
-    assert ForcedAligner()(SOUND, ["nosuchwordatall"]) is None
+    assert ForcedAligner()(SOUND, "nosuchwordatall") is None
+
+
+def test_words_of_no_dictionary_are_taught_as_they_are_read() -> None:
+    pytest.importorskip("pocketsphinx")
+    words = ForcedAligner()._words("Bimblu, at F5 again: it’s 1995!")
+    assert words == [
+        "b-ih-m-b-l-uw",
+        "at",
+        "eh-f-f-ay-v",
+        "again",
+        "it's",
+        "n-ay-n-t-iy-n-n-ay-n-d-iy-f-ay-v",
+    ]
+
+
+def test_a_text_without_words_is_refused() -> None:
+    pytest.importorskip("pocketsphinx")
+    with pytest.raises(InvalidInput, match="nothing to say"):
+        ForcedAligner()(SOUND, "…")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from jamflow_rt.text.timeline import PhonemeSpan
 from jamflow_rt.train.forced_alignment import ForcedAligner, TimedPhone
 from jamflow_rt.train.teachers import Teacher
 
-Aligner = Callable[[NDArray[np.float32], Sequence[str]], "list[TimedPhone] | None"]
+Aligner = Callable[[NDArray[np.float32], str], "list[TimedPhone] | None"]
 REAL_CLIPS = 240
 """Clips measured: a GRID clip has fewer than one p, b or m, and their share needs a few hundred."""
 EXAMPLES = (
@@ -77,7 +76,7 @@ def recorded_takes(folder: Path, listen: Listen, align: Aligner | None = None) -
     align = align or ForcedAligner()
     for path in found:
         text, sound = path.with_suffix(".txt").read_text("utf-8").strip(), read_sound(path)
-        phones = align(sound, re.findall(r"[a-z']+", text.lower()))
+        phones = align(sound, text)
         if phones:
             yield Take(text, sound, tuple(listen(sound)), _spans(phones))
 

@@ -35,11 +35,8 @@ from jamflow_rt.train.forced_alignment import TimedPhone
 from jamflow_rt.train.shards import Clip, ClipRecord, MotionKind
 
 Floats = NDArray[np.float32]
-Align = Callable[[Floats, Sequence[str]], Sequence[TimedPhone] | None]
+Align = Callable[[Floats, str], Sequence[TimedPhone] | None]
 """`jamflow_rt.train.forced_alignment.ForcedAligner` is one."""
-
-
-_WORD = re.compile(r"[a-z']+")
 
 
 class Tracking(Protocol):
@@ -144,7 +141,10 @@ class VideoPreparer:
 
     def _phones(self, sound: Floats, said: str) -> tuple[tuple[str, float, float], ...]:
         assert self.align is not None
-        found = self.align(sound, _WORD.findall(said.lower())) or ()
+        try:
+            found = self.align(sound, said) or ()
+        except InvalidInput as error:
+            raise Rejected(f"text cannot be read: {error}") from error
         return tuple((phone.symbol, phone.start, phone.end) for phone in found)
 
     def _motion(self, path: Path, landmarks: Floats, latents: Floats, frames: int) -> Motion:

@@ -100,7 +100,20 @@ ARPABET = {
 }
 """ARPABET (the forced aligner's alphabet) → the phoneme alphabet of the text room."""
 
+_NEAREST = {
+    **{symbol: name for name, symbol in ARPABET.items()},
+    **{"ə": "AH", "ᵊ": "AH", "ɐ": "AH", "ᵻ": "IH", "a": "AE", "ɒ": "AA", "Q": "OW"},
+    **{"ɾ": "T", "T": "T", "ʔ": "T"},
+}
+
 BILABIALS = frozenset("pbm")
+
+
+def arpabet(phonemes: str) -> list[str]:
+    """A word's phonemes in ARPABET; each takes the nearest, and what is no phoneme is left out."""
+    # There, a vowel and the r that colours it are one.
+    coloured = phonemes.replace("ɜɹ", "ɜ").replace("əɹ", "ɜ").replace("ɜː", "ɜ")
+    return [_NEAREST[symbol] for symbol in coloured if symbol in _NEAREST]
 
 
 def describe(symbol: str) -> NDArray[np.float32] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,13 +12,15 @@ from numpy.typing import NDArray
 
 from jamflow_rt.beats import SAMPLE_RATE
 from jamflow_rt.errors import NotSupported
-from jamflow_rt.train.articulation import ARPABET
+from jamflow_rt.text.phonemes import Phonemizer
+from jamflow_rt.train.articulation import ARPABET, arpabet
 
 _RATE = 16_000
 _FRAME = 0.01
 _MARGINS = (0.0, 0.1)
 """Seconds of silence that are put around a sound, one after the other until its words fit: of 41
 clips of GRID 38 fit without, and the other three with."""
+_WORD = re.compile(r"[a-z']+")
 
 
 class TimedPhone(NamedTuple):
@@ -39,12 +42,17 @@ class ForcedAligner:
                 "Forced alignment needs the `train` extra (pocketsphinx)."
             ) from error
         self._decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
+        self._read = Phonemizer()
 
-    def __call__(self, sound: NDArray[np.float32], words: Sequence[str]) -> list[TimedPhone] | None:
-        """Phonemes of `words` in `sound` (24 kHz), or None where the two do not fit.
+    def __call__(self, sound: NDArray[np.float32], text: str) -> list[TimedPhone] | None:
+        """Phonemes of `text` in `sound` (24 kHz), or None where the two do not fit.
 
         What was heard before has a small influence: the decoder adapts to the loudness.
+
+        Raises:
+            InvalidInput: there is nothing to say in the text, or it has letters of another script.
         """
+        words = self._words(text)
         for margin in _MARGINS:
             found = self._align(sound, words, margin)
             if found is not None:
@@ -59,6 +67,24 @@ class ForcedAligner:
                 ]
                 return [phone for phone in inside if phone.end > phone.start]
         return None
+
+    def _words(self, text: str) -> list[str]:
+        """The words as the decoder's dictionary has them.
+
+        What it lacks (names, numbers, `F5`) it is taught as the text room reads it.
+        """
+        script = self._read(text)
+        names = []
+        for word in script.words:
+            name = word.text.lower().strip('.,;:!?"“”()—…-').replace("’", "'")
+            if not _WORD.fullmatch(name) or self._decoder.lookup_word(name) is None:
+                phones = arpabet(script.spoken(word))
+                name = "-".join(phones).lower()
+                if phones and self._decoder.lookup_word(name) is None:
+                    self._decoder.add_word(name, " ".join(phones), True)
+            if name:
+                names.append(name)
+        return names
 
     def _align(
         self, sound: NDArray[np.float32], words: Sequence[str], margin: float
@@ -76,7 +102,7 @@ class ForcedAligner:
                 return None
             decoder.set_alignment()
             self._decode(pcm)
-        except RuntimeError:  # a word is in no dictionary, or the words do not fit the sound
+        except RuntimeError:  # the words do not fit the sound
             decoder.reinit()
             return None
         alignment = decoder.get_alignment()

@@ -127,7 +127,7 @@ def build_motion(
     aligner = ForcedAligner()
     for name, clip in clips.items():
         words = [word for _, _, word in transcripts[name] if word not in _SILENT_WORDS]
-        phones: list[TimedPhone] = aligner(tracked[name].sound, words) or []
+        phones: list[TimedPhone] = aligner(tracked[name].sound, " ".join(words)) or []
         np.savez(
             folder / "clips" / f"{name}.npz",
             latents=space.encode(clip.meshes, clip.pose),
