@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -13,6 +14,14 @@ from jamflow_rt.train.scale.stopping import asked_to_stop
 from jamflow_rt.train.scale.trainer import Trainer
 from tests.toy_recipe import last_weights, toy_recipe, trained
 from tests.toy_shards import write_toy_shards
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_terminal() -> Iterator[None]:
+    """Behind a shell's `&`, Ctrl-C is ignored; these tests send it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -52,6 +61,14 @@ def test_the_second_time_ends_at_once() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with asked_to_stop() as asked:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert not asked()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_another_thread_is_never_asked() -> None:

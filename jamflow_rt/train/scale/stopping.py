@@ -15,7 +15,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def asked_to_stop() -> Iterator[Callable[[], bool]]:
     """A function that says whether SIGTERM or Ctrl-C came; the second one ends at once.
 
-    Signals reach the main thread only: elsewhere the answer is always no.
+    Signals reach the main thread only: elsewhere the answer is always no. A signal that is ignored
+    (Ctrl-C, behind a shell's `&`) stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
@@ -28,8 +29,8 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
         for one, was in before.items():
             signal.signal(one, was)
 
-    before = {one: signal.getsignal(one) for one in _SIGNALS}
-    for one in _SIGNALS:
+    before = {one: was for one in _SIGNALS if (was := signal.getsignal(one)) is not signal.SIG_IGN}
+    for one in before:
         signal.signal(one, ask)
     try:
         yield lambda: asked
