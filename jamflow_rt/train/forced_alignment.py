@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,10 @@ class TimedPhone(NamedTuple):
     end: float
 
 
+# Loading its dictionaries takes a second, and a preparation makes an aligner for every shard.
+_reader = cache(Phonemizer)
+
+
 class ForcedAligner:
     """pocketsphinx (BSD) with its own English model, as a forced aligner."""
 
@@ -42,7 +47,7 @@ class ForcedAligner:
                 "Forced alignment needs the `train` extra (pocketsphinx)."
             ) from error
         self._decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
-        self._read = Phonemizer()
+        self._read = _reader()
 
     def __call__(self, sound: NDArray[np.float32], text: str) -> list[TimedPhone] | None:
         """Phonemes of `text` in `sound` (24 kHz), or None where the two do not fit.
