@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,19 @@ async def test_text_becomes_speech_lips_and_pictures(avatar: Avatar) -> None:
     words = [word.text for frame in frames for word in frame.words]
     assert words == ["One", "phrase,", "and", "another", "one."]
     assert len(frames[0].arkit) == 52
+
+
+async def test_guidance_of_what_is_new_is_a_setting_of_the_bundle(tmp_path: Path) -> None:
+    folder = save_paper_bundle(tmp_path / "bundle")
+    settings = json.loads((folder / "bundle.json").read_text("utf-8"))
+    settings["sampling"] |= {"guided": "generated", "pinned": True}
+    (folder / "bundle.json").write_text(json.dumps(settings), "utf-8")
+    with Avatar.load(folder, warm=False, device="cpu") as avatar:
+        async with avatar.session(pictures=False, seed=1, clock=clock(avatar)) as session:
+            frames = await heard(session, session.say("Hello there."))
+    sound = np.concatenate([frame.sound for frame in frames])
+    assert np.isfinite(sound).all() and sound.any()
+    assert np.abs(np.diff(mouths(frames), axis=0)).max() > 0
 
 
 async def test_the_rest_of_the_face_is_the_tracks(avatar: Avatar) -> None:
