@@ -56,7 +56,8 @@ class Run:
         self.mel, self.motion = self.mel_noise, self.motion_noise
         self.step = 0
         # A model without a Motion-DiT has nothing to do while a face is silent.
-        missing = bool(window.mel_masked.any()) or bool(self.motion_free.any())
+        moves = config.motion is not None and bool(window.motion_masked.any())
+        missing = moves or bool(window.mel_masked.any())
         self.steps = len(sampler.times) - 1 if missing else 0
 
     @property
